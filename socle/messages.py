@@ -1,0 +1,35 @@
+"""Message catalogue: English sentences in the code, translations in `socle/locale/<language>.po`.
+
+The language is the first of `SOCLE_LANG`, `LC_ALL`, `LC_MESSAGES`, `LANG` that is set.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+LOCALE = Path(__file__).parent / "locale"
+
+
+def language() -> str:
+    """Two letters, lower case; `en` when nothing is said."""
+    for name in ("SOCLE_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return value[:2].lower() if value[:1] not in "CP" else "en"
+    return "en"
+
+
+@cache
+def _catalogue(code: str) -> dict[str, str]:
+    file = LOCALE / f"{code}.po"
+    if code == "en" or not file.exists():
+        return {}
+    import polib
+
+    return {entry.msgid: entry.msgstr for entry in polib.pofile(str(file)) if entry.msgstr and not entry.fuzzy}
+
+
+def _(text: str) -> str:
+    """The sentence in the user's language; placeholders stay in braces, for `.format`."""
+    return _catalogue(language()).get(text, text)

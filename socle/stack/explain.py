@@ -1,0 +1,84 @@
+"""Pydantic's complaints, said in Socle's words at the place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from socle.errors import InputError, StackErrors
+from socle.stack.yaml_marks import Document, Path_
+
+M = TypeVar("M", bound=BaseModel)
+
+RENAMED: Mapping[str, str] = {}  # old key path -> new one; an entry stays until two releases later
+
+
+def validate(model: type[M], document: Document, what: str) -> M:
+    """The document as `model`, or every mistake of it at once (`StackErrors`)."""
+    if not isinstance(document.data, dict):
+        raise InputError("SOC-1005", f"{what} must be a mapping of keys to values", where=document.mark(()))
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        raise StackErrors([_explain(model, document, item) for item in error.errors()]) from None
+
+
+def _explain(model: type[BaseModel], document: Document, item: Any) -> InputError:
+    path: Path_ = tuple(item["loc"])
+    name = ".".join(str(part) for part in path)
+    found = item.get("input")
+    kind = item["type"]
+    if kind == "extra_forbidden":
+        return _unknown_key(model, document, path, name)
+    if kind == "missing":
+        parent = document.mark(path[:-1])
+        return InputError("SOC-1102", f"missing key: {name}", where=parent)
+    where = document.mark(path)
+    if kind in ("enum", "literal_error"):
+        allowed = [word.strip("'") for word in item["ctx"]["expected"].replace(" or ", ", ").split(", ")]
+        return InputError("SOC-1103", f"unknown {path[-1]}: {found}", where=where, hint=suggestion(str(found), allowed))
+    if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "too_short", "too_long"):
+        return InputError("SOC-1105", f"{name} is out of range: {found}", where=where, hint=_sentence(item["msg"]))
+    hint = _sentence(item["msg"])
+    if path[-1:] == ("release",) and not isinstance(found, str):
+        hint = f'write it between quotes: release: "{found}"'
+    return InputError("SOC-1104", f"{name} has a wrong value: {_short(found)}", where=where, hint=hint)
+
+
+def _unknown_key(model: type[BaseModel], document: Document, path: Path_, name: str) -> InputError:
+    where = document.mark(path, key=True)
+    if new := RENAMED.get(name):
+        return InputError("SOC-1106", f"`{name}` is now `{new}`", where=where)
+    return InputError(
+        "SOC-1101", f"unknown key: {name}", where=where, hint=suggestion(str(path[-1]), _keys(model, path[:-1]))
+    )
+
+
+def _keys(model: type[BaseModel], path: Path_) -> list[str]:
+    """The keys that the model knows at `path`."""
+    current: Any = model
+    for part in path:
+        fields = getattr(current, "model_fields", {})
+        match = next((f for n, f in fields.items() if part in (n, f.alias)), None)
+        current = match.annotation if match else None
+    fields = getattr(current, "model_fields", {})
+    return [f.alias or n for n, f in fields.items()]
+
+
+def suggestion(word: str, allowed: list[str]) -> str:
+    """`did you mean x? one of: ...`"""
+    close = get_close_matches(word, allowed, n=1, cutoff=0.6)
+    listed = f"one of: {', '.join(allowed)}" if allowed else ""
+    return " ".join(([f"did you mean {close[0]}?"] if close else []) + ([listed] if listed else []))
+
+
+def _sentence(text: str) -> str:
+    return text.removeprefix("Value error, ").removeprefix("Input should be ").strip()
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

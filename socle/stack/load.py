@@ -1,0 +1,147 @@
+"""From a stack's name or file to a validated stack with its cloud and release."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from socle import content
+from socle.errors import InputError, StackErrors
+from socle.stack.cloud import Cloud
+from socle.stack.explain import suggestion, validate
+from socle.stack.model import Stack
+from socle.stack.release import ContainerImage, Release
+from socle.stack.yaml_marks import Document, read
+
+NAME = re.compile(r"^[a-z][a-z0-9]{0,14}$")  # ends up in host names, so: short, no dash
+RESERVED_TIERS = 16  # a /24 each
+
+
+@dataclass(frozen=True)
+class LoadedStack:
+    """A stack file, what it refers to, and where every value was written."""
+
+    name: str
+    file: Path
+    stack: Stack
+    cloud: Cloud
+    release: Release
+    document: Document
+    digest: str  # sha256 of the stack, cloud and release files and of the overlay
+
+
+def load_stack(argument: str) -> LoadedStack:
+    """`argument` is a stack's name or its file. Raises InputError or StackErrors with file, line and column."""
+    file = find(argument)
+    document = read(file, _label(file))
+    stack = validate(Stack, document, "a stack file")
+    cloud_file = _refer("clouds", stack.cloud, document, ("cloud",), "SOC-1202", "cloud")
+    release_file = _refer("releases", stack.release, document, ("release",), "SOC-1203", "release")
+    cloud = validate(Cloud, read(cloud_file, _label(cloud_file)), "a cloud file")
+    release = validate(Release, read(release_file, _label(release_file)), "a release file")
+    files = [file, cloud_file, release_file]
+    if cloud.release_overlay and (overlay := Path(cloud.release_overlay)).exists():
+        release = _overlaid(release, overlay)
+        files.append(overlay)
+    if problems := list(_contradictions(file.stem, stack, cloud, release, document)):
+        raise StackErrors(problems)
+    digest = hashlib.sha256(b"\0".join(item.read_bytes() for item in files)).hexdigest()
+    return LoadedStack(file.stem, file, stack, cloud, release, document, digest)
+
+
+def known_stacks() -> list[str]:
+    """Names of the stack files that can be found, in order."""
+    return sorted({file.stem for folder in content.search_path() for file in folder.glob("*.yaml")})
+
+
+def find(argument: str) -> Path:
+    if argument.endswith((".yaml", ".yml")) or "/" in argument:
+        path = Path(argument)
+        if not path.is_file():
+            raise InputError("SOC-1001", f"no such stack file: {argument}")
+        return path
+    for folder in content.search_path():
+        if (path := folder / f"{argument}.yaml").is_file():
+            return path
+    raise InputError("SOC-1001", f"no such stack: {argument}", hint=suggestion(argument, known_stacks()))
+
+
+def _refer(room: str, name: str, document: Document, path: tuple[str], code: str, what: str) -> Path:
+    folders = [folder / room for folder in content.search_path()]
+    for folder in folders:
+        if (file := folder / f"{name}.yaml").is_file():
+            return file
+    names = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
+    raise InputError(code, f"unknown {what}: {name}", where=document.mark(path), hint=suggestion(name, names))
+
+
+def _overlaid(release: Release, overlay: Path) -> Release:
+    """Digests of images that a lab built itself replace the published ones."""
+    data = read(overlay).data
+    images = {name: ContainerImage.model_validate(entry) for name, entry in data.get("images", data).items()}
+    return release.model_copy(update={"images": {**release.images, **images}})
+
+
+def _label(file: Path) -> str:
+    """Short when the file is below the working directory."""
+    try:
+        return str(file.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(file)
+
+
+def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc: Document):  # type: ignore[no-untyped-def]
+    """What each key allows alone and the file as a whole does not."""
+    if not NAME.match(name):
+        yield InputError(
+            "SOC-1107",
+            f"a stack's name is its file's: {name}",
+            where=doc.mark(()),
+            hint="1 to 15 lower-case letters and digits, a letter first",
+        )
+    people = stack.people
+    if people.largest_room > people.seats:
+        yield InputError(
+            "SOC-1204",
+            f"the largest room holds more people than there are seats: {people.largest_room} > {people.seats}",
+            where=doc.mark(("people", "largest_room")),
+        )
+    yield from _address_problems(stack, cloud, doc)
+    needed = {"single": 1, "two-zones": 2, "three-zones": 3}[stack.availability]
+    if needed > len(cloud.zones):
+        yield InputError(
+            "SOC-1205",
+            f"{stack.availability} needs {needed} zones, {stack.cloud} offers: {len(cloud.zones)}",
+            where=doc.mark(("availability",)),
+        )
+    if release.operating_system not in cloud.images:
+        yield InputError(
+            "SOC-1206",
+            f"{stack.cloud} has no image for the release's operating system: {release.operating_system}",
+            where=doc.mark(("release",)),
+        )
+    if stack.identity.provider == "oidc" and not stack.identity.issuer:
+        yield InputError("SOC-1207", "the provider oidc needs an issuer", where=doc.mark(("identity",)))
+
+
+def _address_problems(stack: Stack, cloud: Cloud, doc: Document):  # type: ignore[no-untyped-def]
+    block = stack.network.cidr
+    where = doc.mark(("network", "cidr"))
+    if not 16 <= block.prefixlen <= 20:
+        yield InputError("SOC-1208", f"the stack's block must be a /16 to a /20: {block}", where=where)
+    if not block.is_private:
+        yield InputError("SOC-1209", f"the stack's block must be private: {block}", where=where)
+    others: list[tuple[str, IPv4Network]] = [(f"{stack.cloud}'s external network", cloud.external_network.cidr)]
+    others += [("access.from", source) for source in stack.access.sources]
+    around = cloud.surroundings
+    others += [
+        (f"{stack.cloud}'s server of {kind}", IPv4Network(getattr(around, kind).address))
+        for kind in ("names", "time", "mirror", "registry")
+    ]
+    for what, other in others:
+        if block.overlaps(other) and other.prefixlen > 0:
+            yield InputError("SOC-1201", f"the stack's block {block} overlaps {what}: {other}", where=where)
+            return

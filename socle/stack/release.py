@@ -1,0 +1,30 @@
+"""Versions and digests of what is deployed, one file of stacks/releases/ each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from socle.stack.model import Section
+
+
+class ContainerImage(Section):
+    """A container image: where it is pulled from, and the digest that names its content."""
+
+    reference: str
+    version: str
+    digest: Annotated[str | None, Field(pattern=r"^sha256:[0-9a-f]{64}$")] = None
+
+    @property
+    def pinned(self) -> str | None:
+        """`reference@digest`, or None while no digest is recorded."""
+        return f"{self.reference}@{self.digest}" if self.digest else None
+
+
+class Release(Section):
+    version: str
+    operating_system: Annotated[str, Field(description="An entry of a cloud's `images`")]
+    supported_until: str
+    images: dict[str, ContainerImage]
+    packages: Annotated[dict[str, str], Field(description="Debian package -> version prefix expected")] = {}

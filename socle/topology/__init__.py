@@ -1,0 +1,6 @@
+"""What a stack becomes: tiers, nodes, networks, flows, volumes, names, secrets. Pure: the same stack, the same topology."""
+
+from socle.topology.derive import derive
+from socle.topology.model import Topology
+
+__all__ = ["Topology", "derive"]

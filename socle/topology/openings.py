@@ -1,0 +1,55 @@
+"""Flows as openings: what a security group or a node's firewall lets through; one per flow, direction, remote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from socle.topology.flows import End, Flow, Place, Protocol, PublicOf
+from socle.topology.model import Topology
+
+
+@dataclass(frozen=True)
+class Opening:
+    """`remote`: a CIDR block, a tier's name (its nodes), or the public addresses of a tier."""
+
+    tier: str
+    flow: str
+    direction: Literal["ingress", "egress"]
+    protocol: Protocol
+    first: int
+    last: int
+    remote: str | PublicOf
+    remote_is_tier: bool = False
+
+    @property
+    def key(self) -> str:
+        """Unique within the tier, stable across runs."""
+        remote = f"public-{self.remote.tier}" if isinstance(self.remote, PublicOf) else self.remote.replace("/", "-")
+        return f"{self.direction}-{self.flow}-{remote}"
+
+
+def openings(topology: Topology, tier: str) -> tuple[Opening, ...]:
+    """Everything that may enter or leave the nodes of one tier, and nothing else."""
+    return tuple(_all(topology, tier))
+
+
+def _all(topology: Topology, tier: str) -> Iterator[Opening]:
+    for flow in topology.flows:
+        if flow.target == tier and flow.source != Place.LOOPBACK:
+            yield from _open(topology, tier, flow, "ingress", flow.source)
+        if flow.source == tier:
+            yield from _open(topology, tier, flow, "egress", flow.target)
+
+
+def _open(
+    topology: Topology, tier: str, flow: Flow, direction: Literal["ingress", "egress"], other: End
+) -> Iterator[Opening]:
+    if isinstance(other, PublicOf):
+        yield Opening(tier, flow.name, direction, flow.protocol, flow.first, flow.last, other)
+    elif isinstance(other, Place):
+        for block in topology.places[other]:
+            yield Opening(tier, flow.name, direction, flow.protocol, flow.first, flow.last, block)
+    else:
+        yield Opening(tier, flow.name, direction, flow.protocol, flow.first, flow.last, other, remote_is_tier=True)
