@@ -1,0 +1,5 @@
+"""`python -m socle`."""
+
+from socle.cli import main
+
+main()

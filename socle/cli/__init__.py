@@ -1,0 +1,102 @@
+"""The command line. Each verb is a module of this package, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from socle import __version__
+from socle.errors import SocleError
+from socle.messages import _
+
+# verb -> its line in `socle --help`; the module of the same name holds the command
+VERBS: dict[str, str] = {
+    "check": "Judge a stack before anything exists: no cloud, no engine, no root",
+    "show": "Print what a stack becomes: nodes, networks, flows, volumes, names",
+    "plan": "Preview the cloud operations and save them as a plan file",
+    "up": "Apply a plan, then configure the nodes",
+    "verify": "Prove the service from outside: ports, TLS, real calls",
+    "report": "Write the dossier that a reviewer signs",
+    "down": "Destroy a stack's cloud resources",
+    "lab": "The embedded cloud: up, status, down",
+    "rules": "List the rules and the controls they judge",
+    "explain": "Say what an error code or a control means",
+    "schema": "Write the JSON Schema of stack files, for editors",
+}
+
+
+class LazyVerbs(click.Group):
+    """Knows the verbs by name; imports one when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"socle.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from socle.stack.explain import suggestion
+
+            ctx.fail(_("no such verb: {verb}. {hint}").format(verb=args[0], hint=suggestion(args[0], list(VERBS))))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section(_("Verbs")):
+            formatter.write_dl([(name, _(text)) for name, text in VERBS.items()])
+
+
+@click.group(cls=LazyVerbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="socle")
+def cli() -> None:
+    """Deploy Visio on a sovereign OpenStack cloud, and prove that it is hardened.
+
+    STACK is a stack's name (a file of stacks/) or a file.
+    """
+
+
+def main() -> NoReturn:
+    """Runs the command line; turns refusals into one clear error and an exit code by cause."""
+    try:
+        cli.main(standalone_mode=False)
+    except SocleError as error:
+        for line in error.lines():
+            click.echo(line, err=True)
+        if error.code not in ("SOC-0000",):
+            click.echo(f"  socle explain {error.code}", err=True)
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        click.echo(_("stopped; nothing more was done"), err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        click.echo(_("interrupted"), err=True)
+        sys.exit(130)
+    except OSError as error:
+        if os.environ.get("SOCLE_DEBUG"):
+            raise
+        click.echo(f"SOC-7001: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
+        sys.exit(7)
+    except Exception as error:
+        if os.environ.get("SOCLE_DEBUG"):
+            raise
+        click.echo(f"SOC-9001: {type(error).__name__}: {error}", err=True)
+        click.echo("  " + _("this is a fault of the tool; SOCLE_DEBUG=1 shows where it happened"), err=True)
+        sys.exit(1)
+    sys.exit(0)

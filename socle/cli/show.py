@@ -1,0 +1,105 @@
+"""`socle show`: each derived thing, as a table or as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from socle.messages import _
+from socle.topology.flows import End, PublicOf
+from socle.topology.model import Topology
+
+Rows = tuple[Sequence[str], list[Sequence[object]]]
+
+
+def _tiers(topology: Topology) -> Rows:
+    rows = [(t.name, len(t.nodes), t.flavour, t.level, t.network.cidr, t.title) for t in topology.tiers]
+    return ("tier", "nodes", "flavour", "level", "network", "what it is"), list(rows)
+
+
+def _nodes(topology: Topology) -> Rows:
+    return ("node", "tier", "zone", "address"), [(n.name, n.tier, n.zone, n.address) for n in topology.nodes]
+
+
+def _networks(topology: Topology) -> Rows:
+    return ("network", "cidr", "gateway"), [(n.name, n.cidr, n.gateway) for n in topology.networks]
+
+
+def _volumes(topology: Topology) -> Rows:
+    rows = [(n.volume.name, n.volume.size, n.volume.mount) for n in topology.nodes if n.volume]
+    return ("volume", "GiB", "mounted on"), list(rows)
+
+
+def end(value: End) -> str:
+    """How an end of a flow is written in tables."""
+    return f"{value.tier} (public)" if isinstance(value, PublicOf) else str(value)
+
+
+def _flows(topology: Topology) -> Rows:
+    rows = [(f.name, end(f.source), end(f.target), f"{f.protocol} {f.ports}", f.why) for f in topology.flows]
+    return ("flow", "from", "to", "port", "why"), list(rows)
+
+
+def _names(topology: Topology) -> Rows:
+    return ("name", "tier"), [(r.fqdn, r.tier) for r in topology.records]
+
+
+def _secrets(topology: Topology) -> Rows:
+    rows = [(s.name, s.kind, ", ".join(s.tiers) or "-") for s in topology.secrets]
+    return ("secret", "kind", "handed to"), list(rows)
+
+
+PARTS: dict[str, Callable[[Topology], Rows]] = {
+    "tiers": _tiers,
+    "nodes": _nodes,
+    "networks": _networks,
+    "flows": _flows,
+    "volumes": _volumes,
+    "names": _names,
+    "secrets": _secrets,
+}
+
+
+def _flags(function: Callable[..., None]) -> Callable[..., None]:
+    for part in reversed(PARTS):
+        function = click.option(f"--{part}", part, is_flag=True, help=f"Only the {part}")(function)
+    return function
+
+
+@click.command()
+@click.argument("stack")
+@_flags
+@click.option("--json", "as_json", is_flag=True, help="JSON on standard output")
+def show(stack: str, as_json: bool, **parts: bool) -> None:
+    """Print what a stack becomes: tiers, nodes, networks, flows, volumes, names, secrets."""
+    from socle.stack import load_stack
+    from socle.topology import derive
+
+    topology = derive(load_stack(stack))
+    chosen = [part for part in PARTS if parts[part]] or list(PARTS)
+    if as_json:
+        click.echo(json.dumps({part: _records(topology, part) for part in chosen}, indent=2, ensure_ascii=False))
+        return
+    from socle.table import table
+
+    for part in chosen:
+        head, rows = PARTS[part](topology)
+        if len(chosen) > 1:
+            click.echo(f"\n{_(part).upper()}" if part != chosen[0] else _(part).upper())
+        click.echo(table(head, rows))
+    if topology.not_deployed:
+        wanted = ", ".join(topology.not_deployed)
+        click.echo("\n" + _("asked for, not deployed by this version: {features}").format(features=wanted))
+
+
+def _records(topology: Topology, part: str) -> Any:
+    if part == "tiers":
+        return [dataclasses.asdict(tier) for tier in topology.tiers]
+    if part == "flows":
+        return [{**dataclasses.asdict(f), "source": end(f.source), "target": end(f.target)} for f in topology.flows]
+    head, rows = PARTS[part](topology)
+    return [dict(zip(head, row, strict=True)) for row in rows]
