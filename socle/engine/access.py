@@ -1,0 +1,89 @@
+"""Credentials of the cloud: from clouds.yaml to openstacksdk and to the engine's environment, nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from socle.errors import CloudError
+from socle.messages import _
+from socle.stack.load import LoadedStack
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+# What clouds.yaml calls it -> what the OpenStack plugin reads. The address, project and region are the program's.
+_VARIABLES = {
+    "username": "OS_USERNAME",
+    "user_id": "OS_USER_ID",
+    "password": "OS_PASSWORD",
+    "user_domain_name": "OS_USER_DOMAIN_NAME",
+    "user_domain_id": "OS_USER_DOMAIN_ID",
+    "project_domain_name": "OS_PROJECT_DOMAIN_NAME",
+    "project_domain_id": "OS_PROJECT_DOMAIN_ID",
+    "application_credential_id": "OS_APPLICATION_CREDENTIAL_ID",
+    "application_credential_name": "OS_APPLICATION_CREDENTIAL_NAME",
+    "application_credential_secret": "OS_APPLICATION_CREDENTIAL_SECRET",
+}
+
+
+def _region(loaded: LoadedStack) -> Any:
+    """The cloud's entry of clouds.yaml, without a call to the cloud. Raises CloudError when there is none."""
+    from openstack.config import OpenStackConfig
+    from openstack.exceptions import ConfigException
+
+    file = loaded.cloud.credentials
+    entry = loaded.stack.cloud
+    if file and not Path(file).is_file():
+        hint = _("the lab makes it: socle lab up") if loaded.cloud.embedded else _("ask the cloud's administrators")
+        raise CloudError("SOC-4101", _("no credentials, missing file: {file}").format(file=file), hint=hint)
+    try:
+        config = OpenStackConfig(config_files=[file] if file else None, load_envvars=False)
+        region = config.get_one(cloud=entry)
+    except PermissionError as error:
+        raise CloudError("SOC-4101", _("credentials cannot be read: {file}").format(file=error.filename)) from None
+    except ConfigException as error:
+        message = _("no usable entry for {cloud} in clouds.yaml: {reason}")
+        raise CloudError("SOC-4101", message.format(cloud=entry, reason=_first_line(error))) from None
+    region.config.setdefault("auth", {})
+    region.config["auth"]["auth_url"] = loaded.cloud.auth_url  # the cloud file decides, clouds.yaml only authenticates
+    if "application_credential_secret" not in region.config["auth"]:
+        region.config["auth"]["project_name"] = loaded.cloud.project
+    if loaded.cloud.ca_certificate:
+        region.config["cacert"] = loaded.cloud.ca_certificate
+    return region
+
+
+def environment(loaded: LoadedStack) -> dict[str, str]:
+    """The secret half of the provider's settings, for the engine's environment."""
+    config = _region(loaded).config
+    variables = {name: str(config["auth"][key]) for key, name in _VARIABLES.items() if config["auth"].get(key)}
+    if authority := config.get("cacert"):
+        variables["OS_CACERT"] = str(authority)
+    return variables
+
+
+def connect(loaded: LoadedStack) -> Connection:
+    """An authenticated connection. Raises CloudError: unreachable, refused, or an untrusted certificate."""
+    import openstack
+    from keystoneauth1 import exceptions
+
+    connection = openstack.connection.Connection(config=_region(loaded))
+    try:
+        connection.authorize()
+    except Exception as error:  # the SDK wraps some of these, and not others
+        cause = error.__cause__ or error
+        url = loaded.cloud.auth_url
+        if isinstance(cause, exceptions.Unauthorized) or isinstance(error, exceptions.Unauthorized):
+            message = _("the cloud refuses the credentials, at: {url}")
+            raise CloudError("SOC-4103", message.format(url=url), hint=_("see user and password in clouds.yaml")) from None
+        if "certificate" in str(error).lower() or isinstance(cause, exceptions.SSLFailure):
+            message = _("the certificate of the cloud is not trusted, at: {url}")
+            raise CloudError("SOC-4104", message.format(url=url), hint=_("see ca_certificate in the cloud file")) from None
+        hint = _("is the lab up? socle lab status") if loaded.cloud.embedded else _first_line(error)
+        raise CloudError("SOC-4102", _("the cloud cannot be reached, at: {url}").format(url=url), hint=hint) from None
+    return connection
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0][:200]

@@ -1,0 +1,202 @@
+"""The engine's workspace of one stack: pinned CLI and plugin, state where the operator wants it, secrets by passphrase."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import runpy
+import secrets
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi import automation
+from pulumi.automation import errors as automation_errors
+
+from socle import content
+from socle.engine import access, build
+from socle.engine.command import RUN_MARK, Command
+from socle.errors import CloudError, EngineError, MachineError, SocleError, StateLocked
+from socle.messages import _
+from socle.paths import cache_dir, stack_dir, state_dir
+from socle.stack.load import LoadedStack
+
+PLUGIN = "pulumi-resource-openstack"
+ROOM_NEEDED = 64 * 1024**2  # bytes; the state of 500 resources with its history stays below
+
+
+def backend(loaded: LoadedStack) -> str:
+    """Where Pulumi keeps state and locks: `SOCLE_BACKEND`, the cloud file's, else files of this machine."""
+    if url := os.environ.get("SOCLE_BACKEND") or loaded.cloud.state_backend:
+        return url
+    folder = stack_dir(loaded.name) / "pulumi"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder.as_uri()
+
+
+def passphrase_file() -> Path:
+    """What state secrets are encrypted with: `SOCLE_PASSPHRASE_FILE`, else a file made once, 0600, beside the state."""
+    if given := os.environ.get("SOCLE_PASSPHRASE_FILE"):
+        if not Path(given).is_file():
+            raise MachineError("SOC-7102", _("no such passphrase file: {file}").format(file=given))
+        return Path(given)
+    file = state_dir() / "passphrase"
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with suppress(FileExistsError), os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
+        output.write(secrets.token_urlsafe(32) + "\n")
+    return file
+
+
+def run_mark(loaded: LoadedStack) -> str:
+    """The value of `SOCLE_ENGINE_RUN`: which stack in which state a process of the engine works for."""
+    return f"{loaded.name}@{backend(loaded)}"
+
+
+def environment(loaded: LoadedStack, *, credentials: bool = True) -> dict[str, str]:
+    return {
+        "PULUMI_BACKEND_URL": backend(loaded),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase_file()),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        RUN_MARK: run_mark(loaded),
+        **(access.environment(loaded) if credentials else {}),
+    }
+
+
+def project() -> str:
+    """The name in infra/Pulumi.yaml, so that plain `pulumi` finds the same state."""
+    with suppress(OSError):
+        return str(yaml.safe_load((content.folder("infra") / "Pulumi.yaml").read_text())["name"])
+    return "socle"
+
+
+def home() -> Path:
+    """A PULUMI_HOME with our plugin and nothing else; made once per plugin."""
+    folder = cache_dir() / "engine" / f"home-{build.digest(PLUGIN)}"
+    number = build.version(PLUGIN)
+    if (folder / "plugins" / f"resource-openstack-v{number}" / PLUGIN).exists():
+        return folder
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = [str(build.binary("pulumi")), "plugin", "install", "resource", "openstack", number]
+        done = subprocess.run(
+            [*command, "--file", str(build.binary(PLUGIN)), "--reinstall"],
+            env={**os.environ, "PULUMI_HOME": str(folder), "PULUMI_SKIP_UPDATE_CHECK": "true"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise EngineError("SOC-5106", _("cannot install the plugin: {name}").format(name=PLUGIN), hint=done.stderr[-300:])
+    return folder
+
+
+def program(loaded: LoadedStack) -> Callable[[], None]:
+    """The cloud program for this stack's file, as the engine runs it."""
+
+    def run() -> None:
+        os.environ["SOCLE_STACK_FILE"] = str(loaded.file.resolve())
+        runpy.run_path(str(content.folder("infra") / "__main__.py"), run_name="__main__")
+
+    return run
+
+
+def open_stack(
+    loaded: LoadedStack, run: Callable[[], None] | None = None, *, credentials: bool = True
+) -> automation.Stack:
+    """The stack in its backend; made empty when it is new. `run`: another program than the stack's, for tests."""
+    if not os.environ.get("SOCLE_BACKEND"):
+        _room(stack_dir(loaded.name))
+    work = stack_dir(loaded.name) / "engine"
+    work.mkdir(exist_ok=True, mode=0o700)
+    settings = automation.ProjectSettings(name=project(), runtime="python", main=str(work))
+    options = automation.LocalWorkspaceOptions(
+        work_dir=str(work),
+        pulumi_home=str(home()),
+        env_vars=environment(loaded, credentials=credentials),
+        project_settings=settings,
+        pulumi_command=Command(build.binary("pulumi")),
+    )
+    with engine_errors():
+        return automation.create_or_select_stack(
+            stack_name=loaded.name, project_name=settings.name, program=run or program(loaded), opts=options
+        )
+
+
+def _room(folder: Path) -> None:
+    free = os.statvfs(folder)
+    if free.f_bavail * free.f_frsize < ROOM_NEEDED:
+        raise MachineError("SOC-7103", _("the disk that keeps the state is full: {folder}").format(folder=folder))
+
+
+@contextmanager
+def alone(loaded: LoadedStack, verb: str) -> Iterator[None]:
+    """One `up`, `plan` or `down` of a stack at a time on this machine. Ends with its process, however that ends."""
+    path = stack_dir(loaded.name) / "lock"
+    with path.open("a+") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.seek(0)
+            raise StateLocked(
+                "SOC-9101",
+                _("somebody else is working on {stack}: {who}").format(stack=loaded.name, who=held.read().strip() or "?"),
+            ) from None
+        held.truncate(0)
+        held.write(f"socle {verb}, process {os.getpid()}, user {os.environ.get('USER') or os.getuid()}\n")
+        held.flush()
+        yield
+
+
+@contextmanager
+def engine_errors(said: list[str] | None = None) -> Iterator[None]:
+    """Turns the engine's refusals into ours. `said`: error messages of the engine's events, the clearest source."""
+    try:
+        yield
+    except automation_errors.ConcurrentUpdateError as error:
+        lines = [line.strip() for line in str(error).splitlines() if "created by" in line]
+        raise StateLocked("SOC-9102", _("the state is locked"), hint="\n".join(lines)) from None
+    except (automation_errors.CommandError, RuntimeError) as error:
+        raise translated(str(error), said or []) from None
+
+
+def translated(text: str, said: list[str]) -> SocleError:
+    """The error class by cause; the engine's own words, shortened, as the hint."""
+    everything = "\n".join([*said, text])
+    low = everything.lower()
+    lines = [line.strip() for message in said for line in message.splitlines() if line.strip()]
+    lines = lines or [line.strip() for line in text.splitlines() if "error:" in line]
+    hint = "\n".join(dict.fromkeys(line[:300] for line in lines[:6]))
+    if "no space left on device" in low:
+        return MachineError("SOC-7103", _("the disk that keeps the state is full"), hint=hint)
+    if "incorrect passphrase" in low:
+        return MachineError("SOC-7104", _("the passphrase does not open this state"), hint=str(passphrase_file()))
+    if "quota" in low and ("exceeded" in low or "403" in low or "413" in low):
+        return CloudError("SOC-4105", _("the cloud's quota is used up"), hint=hint)
+    if "unauthorized" in low or "requires authentication" in low:
+        return CloudError("SOC-4103", _("the cloud refuses the credentials"), hint=hint)
+    if any(word in low for word in ("connection refused", "no route to host", "i/o timeout", "no such host")):
+        return CloudError("SOC-4102", _("the cloud cannot be reached"), hint=hint)
+    if "inline source runtime error" in low:
+        return EngineError("SOC-5107", _("the cloud program failed"), hint=_last_exception(everything))
+    if "violates plan" in low or "not allowed by the plan" in low:
+        from socle.errors import PlanMoved
+
+        return PlanMoved("SOC-8102", _("the engine refused an operation that the plan does not have"), hint=hint)
+    return CloudError("SOC-4106", _("the engine stopped: an operation failed"), hint=hint)
+
+
+def _last_exception(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith((" ", "\t"))]
+    return next((line for line in reversed(lines) if "Error" in line or "Exception" in line), lines[-1] if lines else "")
+
+
+def exported(stack: automation.Stack) -> dict[str, Any]:
+    """The state's deployment: `resources`, `pending_operations`. Ciphertext stays ciphertext."""
+    with engine_errors():
+        deployment: Mapping[str, Any] = stack.export_stack().deployment or {}
+    return dict(deployment)
