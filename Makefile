@@ -1,0 +1,73 @@
+# make demo: the main job, in a cloud on this machine. make test: everything that proves it. make check: the quick half.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: demo test check lint types unit laws lab-test nightly bench setup browser clean help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    deploy the demonstration stack into the embedded cloud, prove it with real calls, write its dossier"
+	@echo "make test    every test; brings the embedded cloud up"
+	@echo "make check   lint, types, unit tests and laws: no root, no cloud, under two minutes"
+	@echo "make bench   measured times, as a table"
+	@echo "make nightly the longer proofs"
+
+# --- what everything needs -------------------------------------------------------------------------------------------
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(SUDO) apt-get install -y --no-install-recommends python3-venv python3-dev
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+# A browser for the calls; where it cannot be had, `socle verify` uses its native client.
+browser:
+	@command -v chromium >/dev/null && command -v certutil >/dev/null && command -v npm >/dev/null || \
+	  { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends chromium libnss3-tools npm; } || \
+	  echo "no browser: calls are made by the native client" >&2
+
+# --- the main job ----------------------------------------------------------------------------------------------------
+
+demo: setup browser
+	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up && wait $$engine
+	$(BIN)/socle up demo --yes
+	$(BIN)/socle verify demo
+	$(BIN)/socle report demo --out dossier
+	@$(BIN)/socle lab status
+
+# --- proofs ----------------------------------------------------------------------------------------------------------
+
+test: check lab-test
+
+check: lint types unit
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
+	cd playbooks && PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_HOME="$${TMPDIR:-/tmp}/socle-ansible-lint" ansible-lint --offline --profile production -q
+
+types: setup
+	$(BIN)/mypy
+
+unit: setup
+	$(BIN)/pytest -q -n 2 tests/unit tests/laws
+
+lab-test: setup browser
+	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up && wait $$engine
+	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q -m "lab and not slow" tests/lab
+
+nightly: setup browser
+	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up && wait $$engine
+	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q tests/lab
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) dist build dossier

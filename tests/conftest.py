@@ -1,0 +1,71 @@
+"""What every test shares: stack files written on the spot, private folders, and the reason why lab tests are skipped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from socle import content
+
+ROOT = content.root()
+STACKS = sorted(path.stem for path in (ROOT / "stacks").glob("*.yaml"))
+LAB_ACCESS = Path("/var/lib/socle/lab/access/clouds.yaml")
+
+GOOD: dict[str, object] = {
+    "organisation": "Ministère de l'Exemple",
+    "domain": "visio.exemple.example",
+    "environment": "production",
+    "cloud": "secnum-paris",
+    "release": "2026.11",
+    "people": {"seats": 5000, "peak_in_call": 0.05, "largest_room": 150},
+    "availability": "two-zones",
+    "identity": {"provider": "proconnect"},
+    "access": {"from": ["192.0.2.64/28"]},
+    "network": {"cidr": "10.90.0.0/20"},
+}
+
+
+@pytest.fixture(autouse=True)
+def private_folders(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """State and cache of a test are its own; lab tests share the machine's."""
+    monkeypatch.setenv("SOCLE_LANG", "en")
+    if "lab" not in request.keywords:
+        monkeypatch.setenv("SOCLE_STATE", str(tmp_path / "state"))
+        monkeypatch.setenv("SOCLE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def stack_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a good stack file with some keys changed; a value of None removes the key."""
+
+    def write(_text: str | None = None, **changes: object) -> Path:
+        file = tmp_path / "exemple.yaml"
+        data = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
+        file.write_text(_text if _text is not None else yaml.safe_dump(data, allow_unicode=True, sort_keys=False))
+        return file
+
+    return write
+
+
+def why_no_lab() -> str | None:
+    """The reason why lab tests cannot run here, or None."""
+    if os.geteuid() != 0:
+        return "the embedded cloud needs root"
+    if not LAB_ACCESS.exists():
+        return "the embedded cloud is not up: socle lab up"
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    reason = why_no_lab()
+    if reason is None:
+        return
+    if os.environ.get("SOCLE_REQUIRE_LAB") and any("lab" in item.keywords for item in items):
+        raise pytest.UsageError(f"lab tests may not be skipped here: {reason}")
+    for item in items:
+        if "lab" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason=reason))

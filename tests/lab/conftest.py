@@ -1,0 +1,89 @@
+"""The embedded cloud for the tests: brought up once; a stack of the tests' own (`proof`) is deployed into it once.
+
+The person's `demo` is never touched: other name, other addresses, other domain, other state folder.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+SOCLE = Path(sys.executable).with_name("socle")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Runs `socle` against the tests' own stack."""
+
+    name: str
+    folder: Path  # holds stacks/, state/ and whatever a test writes
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "stacks" / f"{self.name}.yaml"
+
+    @property
+    def env(self) -> dict[str, str]:
+        own = {"SOCLE_STATE": str(self.folder / "state"), "SOCLE_STACKS": str(self.folder / "stacks"), "SOCLE_LANG": "en"}
+        return {**os.environ, **own}
+
+    def socle(self, *arguments: str, timeout: int = 1200, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """One run of the command line; with `check`, anything but exit code 0 fails the test and shows what it said."""
+        done = subprocess.run(
+            [str(SOCLE), *arguments],
+            env=self.env,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+        if check:
+            assert done.returncode == 0, f"socle {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The command line in a process group of its own, for tests that kill it."""
+        return subprocess.Popen(
+            [str(SOCLE), *arguments],
+            env=self.env,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def write_stack(folder: Path, name: str, cidr: str) -> None:
+    """The demo's stack file under another name, with its own block and domain."""
+    text = (ROOT / "stacks" / "demo.yaml").read_text(encoding="utf-8")
+    text = text.replace("visio.demo.example", f"visio.{name}.example").replace("10.64.0.0/20", cidr)
+    stacks = folder / "stacks"
+    stacks.mkdir(parents=True, exist_ok=True)
+    (stacks / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def proof(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """The tests' stack, not deployed yet."""
+    folder = tmp_path_factory.mktemp("proof")
+    write_stack(folder, "proof", "10.96.0.0/20")
+    return Deployment("proof", folder)
+
+
+@pytest.fixture(scope="session")
+def deployed(proof: Deployment) -> Iterator[Deployment]:
+    """The tests' stack, deployed and configured once; destroyed at the end."""
+    proof.socle("up", "proof", "--yes", timeout=1800)
+    yield proof
+    proof.socle("down", "proof", "--name", "proof", timeout=900)
