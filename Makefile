@@ -71,3 +71,9 @@ bench: setup
 
 clean:
 	rm -rf $(VENV) dist build dossier
+
+# After a change of dependencies. The lock names no package index: each machine uses its own.
+lock: setup
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
