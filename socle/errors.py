@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from socle.messages import _
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -31,16 +33,19 @@ class Mark:
 
 
 class SocleError(Exception):
-    """One refusal: a code that `socle explain` knows, one sentence, and what to do next."""
+    """One refusal: a code that `socle explain` knows, one sentence, and what to do next.
+
+    `message` is a sentence of the catalogue; `values` fill its braces, so that a translation finds the sentence.
+    """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, code: str, message: str, *, where: Mark | None = None, hint: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, code: str, message: str, *, where: Mark | None = None, hint: str = "", **values: object) -> None:
         self.code = code
-        self.message = message
+        self.message = _(message).format(**values) if values else message
         self.where = where
         self.hint = hint
+        super().__init__(self.message)
 
     def lines(self) -> list[str]:
         """What the user reads, one error."""

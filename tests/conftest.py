@@ -1,4 +1,4 @@
-"""What every test shares: stack files written on the spot, private folders, and the reason why lab tests are skipped."""
+"""What every test shares: stack files written on the spot, private folders, why lab tests are skipped."""
 
 from __future__ import annotations
 

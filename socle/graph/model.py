@@ -1,7 +1,7 @@
-"""Resources as the program registers them, whoever listened: the recorder (no engine, no cloud) or the engine's preview.
+"""Resources as the program registers them, to the recorder (no engine, no cloud) or to the engine's preview.
 
-Values in `inputs` are plain JSON values, or one of three marks: `Ref` (an output of another resource), `UNKNOWN` (known only
-after apply) and `SECRET` (a secret: never kept). Keys are the SDK's property names in snake_case (`remote_ip_prefix`).
+Values in `inputs` are plain JSON values, or one of three marks: `Ref` (an output of another resource), `UNKNOWN` (known
+only after apply) and `SECRET` (a secret: never kept). Keys: the SDK's property names, snake_case (`remote_ip_prefix`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from socle.errors import Mark
 
 class _Mark(Enum):
     UNKNOWN = "(known after apply)"
-    SECRET = "(secret)"
+    SECRET = "(secret)"  # noqa: S105
 
     def __repr__(self) -> str:
         return self.value
@@ -37,7 +37,7 @@ class Ref:
 
 @dataclass(frozen=True)
 class Resource:
-    """`type`: Pulumi's token, `openstack:networking/port:Port`. `name` is unique in a stack. `where`: the program's line."""
+    """`type`: Pulumi's token, `openstack:networking/port:Port`. `name`: unique. `where`: the program's line."""
 
     type: str
     name: str

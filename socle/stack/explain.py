@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from socle.errors import InputError, StackErrors
+from socle.messages import _
 from socle.stack.yaml_marks import Document, Path_
 
 M = TypeVar("M", bound=BaseModel)
@@ -19,7 +20,7 @@ RENAMED: Mapping[str, str] = {}  # old key path -> new one; an entry stays until
 def validate(model: type[M], document: Document, what: str) -> M:
     """The document as `model`, or every mistake of it at once (`StackErrors`)."""
     if not isinstance(document.data, dict):
-        raise InputError("SOC-1005", f"{what} must be a mapping of keys to values", where=document.mark(()))
+        raise InputError("SOC-1005", "{what} must be a mapping of keys to values", where=document.mark(()), what=what)
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
@@ -35,25 +36,41 @@ def _explain(model: type[BaseModel], document: Document, item: Any) -> InputErro
         return _unknown_key(model, document, path, name)
     if kind == "missing":
         parent = document.mark(path[:-1])
-        return InputError("SOC-1102", f"missing key: {name}", where=parent)
+        return InputError("SOC-1102", "missing key: {key}", where=parent, key=name)
     where = document.mark(path)
     if kind in ("enum", "literal_error"):
         allowed = [word.strip("'") for word in item["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-        return InputError("SOC-1103", f"unknown {path[-1]}: {found}", where=where, hint=suggestion(str(found), allowed))
+        return InputError(
+            "SOC-1103",
+            "unknown {key}: {found}",
+            where=where,
+            hint=suggestion(str(found), allowed),
+            key=path[-1],
+            found=found,
+        )
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "too_short", "too_long"):
-        return InputError("SOC-1105", f"{name} is out of range: {found}", where=where, hint=_sentence(item["msg"]))
+        return InputError(
+            "SOC-1105",
+            "{key} is out of range: {found}",
+            where=where,
+            hint=_sentence(item["msg"]),
+            key=name,
+            found=found,
+        )
     hint = _sentence(item["msg"])
     if path[-1:] == ("release",) and not isinstance(found, str):
-        hint = f'write it between quotes: release: "{found}"'
-    return InputError("SOC-1104", f"{name} has a wrong value: {_short(found)}", where=where, hint=hint)
+        hint = _('write it between quotes: release: "{found}"').format(found=found)
+    return InputError(
+        "SOC-1104", "{key} has a wrong value: {found}", where=where, hint=hint, key=name, found=_short(found)
+    )
 
 
 def _unknown_key(model: type[BaseModel], document: Document, path: Path_, name: str) -> InputError:
     where = document.mark(path, key=True)
     if new := RENAMED.get(name):
-        return InputError("SOC-1106", f"`{name}` is now `{new}`", where=where)
+        return InputError("SOC-1106", "`{old}` is now `{new}`", where=where, old=name, new=new)
     return InputError(
-        "SOC-1101", f"unknown key: {name}", where=where, hint=suggestion(str(path[-1]), _keys(model, path[:-1]))
+        "SOC-1101", "unknown key: {key}", where=where, hint=suggestion(str(path[-1]), _keys(model, path[:-1])), key=name
     )
 
 
@@ -71,8 +88,9 @@ def _keys(model: type[BaseModel], path: Path_) -> list[str]:
 def suggestion(word: str, allowed: list[str]) -> str:
     """`did you mean x? one of: ...`"""
     close = get_close_matches(word, allowed, n=1, cutoff=0.6)
-    listed = f"one of: {', '.join(allowed)}" if allowed else ""
-    return " ".join(([f"did you mean {close[0]}?"] if close else []) + ([listed] if listed else []))
+    words = [_("did you mean {word}?").format(word=close[0])] if close else []
+    words += [_("one of: {words}").format(words=", ".join(allowed))] if allowed else []
+    return " ".join(words)
 
 
 def _sentence(text: str) -> str:

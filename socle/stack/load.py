@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from socle import content
 from socle.errors import InputError, StackErrors
+from socle.messages import _
 from socle.stack.cloud import Cloud
 from socle.stack.explain import suggestion, validate
 from socle.stack.model import Stack
@@ -17,7 +19,6 @@ from socle.stack.release import ContainerImage, Release
 from socle.stack.yaml_marks import Document, read
 
 NAME = re.compile(r"^[a-z][a-z0-9]{0,14}$")  # ends up in host names, so: short, no dash
-RESERVED_TIERS = 16  # a /24 each
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,12 @@ def find(argument: str) -> Path:
     if argument.endswith((".yaml", ".yml")) or "/" in argument:
         path = Path(argument)
         if not path.is_file():
-            raise InputError("SOC-1001", f"no such stack file: {argument}")
+            raise InputError("SOC-1001", "no such stack file: {file}", file=argument)
         return path
     for folder in content.search_path():
         if (path := folder / f"{argument}.yaml").is_file():
             return path
-    raise InputError("SOC-1001", f"no such stack: {argument}", hint=suggestion(argument, known_stacks()))
+    raise InputError("SOC-1001", "no such stack: {name}", hint=suggestion(argument, known_stacks()), name=argument)
 
 
 def _refer(room: str, name: str, document: Document, path: tuple[str], code: str, what: str) -> Path:
@@ -75,7 +76,9 @@ def _refer(room: str, name: str, document: Document, path: tuple[str], code: str
         if (file := folder / f"{name}.yaml").is_file():
             return file
     names = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
-    raise InputError(code, f"unknown {what}: {name}", where=document.mark(path), hint=suggestion(name, names))
+    raise InputError(
+        code, "unknown {key}: {found}", where=document.mark(path), hint=suggestion(name, names), key=what, found=name
+    )
 
 
 def _overlaid(release: Release, overlay: Path) -> Release:
@@ -93,47 +96,56 @@ def _label(file: Path) -> str:
         return str(file)
 
 
-def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc: Document):  # type: ignore[no-untyped-def]
+def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc: Document) -> Iterator[InputError]:
     """What each key allows alone and the file as a whole does not."""
     if not NAME.match(name):
         yield InputError(
             "SOC-1107",
-            f"a stack's name is its file's: {name}",
+            "a stack's name is its file's: {name}",
             where=doc.mark(()),
-            hint="1 to 15 lower-case letters and digits, a letter first",
+            hint=_("1 to 15 lower-case letters and digits, a letter first"),
+            name=name,
         )
     people = stack.people
     if people.largest_room > people.seats:
         yield InputError(
             "SOC-1204",
-            f"the largest room holds more people than there are seats: {people.largest_room} > {people.seats}",
+            "the largest room holds more people than there are seats: {room} > {seats}",
             where=doc.mark(("people", "largest_room")),
+            room=people.largest_room,
+            seats=people.seats,
         )
     yield from _address_problems(stack, cloud, doc)
     needed = {"single": 1, "two-zones": 2, "three-zones": 3}[stack.availability]
     if needed > len(cloud.zones):
         yield InputError(
             "SOC-1205",
-            f"{stack.availability} needs {needed} zones, {stack.cloud} offers: {len(cloud.zones)}",
+            "{availability} needs {needed} zones, {cloud} offers: {offered}",
             where=doc.mark(("availability",)),
+            availability=stack.availability,
+            needed=needed,
+            cloud=stack.cloud,
+            offered=len(cloud.zones),
         )
     if release.operating_system not in cloud.images:
         yield InputError(
             "SOC-1206",
-            f"{stack.cloud} has no image for the release's operating system: {release.operating_system}",
+            "{cloud} has no image for the release's operating system: {system}",
             where=doc.mark(("release",)),
+            cloud=stack.cloud,
+            system=release.operating_system,
         )
     if stack.identity.provider == "oidc" and not stack.identity.issuer:
         yield InputError("SOC-1207", "the provider oidc needs an issuer", where=doc.mark(("identity",)))
 
 
-def _address_problems(stack: Stack, cloud: Cloud, doc: Document):  # type: ignore[no-untyped-def]
+def _address_problems(stack: Stack, cloud: Cloud, doc: Document) -> Iterator[InputError]:
     block = stack.network.cidr
     where = doc.mark(("network", "cidr"))
     if not 16 <= block.prefixlen <= 20:
-        yield InputError("SOC-1208", f"the stack's block must be a /16 to a /20: {block}", where=where)
+        yield InputError("SOC-1208", "the stack's block must be a /16 to a /20: {block}", where=where, block=block)
     if not block.is_private:
-        yield InputError("SOC-1209", f"the stack's block must be private: {block}", where=where)
+        yield InputError("SOC-1209", "the stack's block must be private: {block}", where=where, block=block)
     others: list[tuple[str, IPv4Network]] = [(f"{stack.cloud}'s external network", cloud.external_network.cidr)]
     others += [("access.from", source) for source in stack.access.sources]
     around = cloud.surroundings
@@ -143,5 +155,12 @@ def _address_problems(stack: Stack, cloud: Cloud, doc: Document):  # type: ignor
     ]
     for what, other in others:
         if block.overlaps(other) and other.prefixlen > 0:
-            yield InputError("SOC-1201", f"the stack's block {block} overlaps {what}: {other}", where=where)
+            yield InputError(
+                "SOC-1201",
+                "the stack's block {block} overlaps {what}: {other}",
+                where=where,
+                block=block,
+                what=what,
+                other=other,
+            )
             return

@@ -27,4 +27,4 @@ class Release(Section):
     operating_system: Annotated[str, Field(description="An entry of a cloud's `images`")]
     supported_until: str
     images: dict[str, ContainerImage]
-    packages: Annotated[dict[str, str], Field(description="Debian package -> version prefix expected")] = {}
+    packages: Annotated[dict[str, str], Field(default_factory=dict, description="Debian package -> version prefix")]

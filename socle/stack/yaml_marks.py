@@ -1,4 +1,4 @@
-"""YAML with the place of every value. Refuses what a configuration file has no use for: duplicate keys, alias bombs, depth."""
+"""YAML with the place of every value. Refuses duplicate keys, alias bombs, depth."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from socle.errors import InputError, Mark
+from socle.messages import _
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 12
@@ -45,11 +46,17 @@ def read(file: Path, name: str | None = None) -> Document:
         raw = file.read_bytes()
         text = raw.decode("utf-8")
     except FileNotFoundError:
-        raise InputError("SOC-1001", f"no such file: {label}", where=Mark(label)) from None
+        raise InputError("SOC-1001", "no such file: {file}", where=Mark(label), file=label) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError("SOC-1001", f"cannot be read as UTF-8 text: {error}", where=Mark(label)) from None
+        raise InputError("SOC-1001", "cannot be read as UTF-8 text: {error}", where=Mark(label), error=error) from None
     if len(raw) > MAX_BYTES:
-        raise InputError("SOC-1004", f"larger than {MAX_BYTES // 1024} KiB: {len(raw)} bytes", where=Mark(label))
+        raise InputError(
+            "SOC-1004",
+            "larger than {limit} KiB: {size} bytes",
+            where=Mark(label),
+            limit=MAX_BYTES // 1024,
+            size=len(raw),
+        )
     return parse(text, label)
 
 
@@ -59,7 +66,7 @@ def parse(text: str, label: str) -> Document:
     except yaml.YAMLError as error:
         raise _syntax(error, label) from None
     except RecursionError:
-        raise InputError("SOC-1004", f"nested deeper than {MAX_DEPTH} levels", where=Mark(label)) from None
+        raise InputError("SOC-1004", "nested deeper than {limit} levels", where=Mark(label), limit=MAX_DEPTH) from None
     document = Document(label, None)
     document.data = _Builder(document).build(node, ()) if node is not None else {}
     return document
@@ -69,7 +76,7 @@ def _syntax(error: yaml.YAMLError, label: str) -> InputError:
     place = getattr(error, "problem_mark", None)
     mark = Mark(label, place.line + 1, place.column + 1) if place else Mark(label)
     problem = getattr(error, "problem", None) or "not YAML"
-    return InputError("SOC-1002", f"not valid YAML: {problem}", where=mark)
+    return InputError("SOC-1002", "not valid YAML: {problem}", where=mark, problem=problem)
 
 
 class _Builder:
@@ -85,7 +92,9 @@ class _Builder:
         self.seen += 1
         if self.seen > MAX_VALUES or len(path) > MAX_DEPTH:
             limit = f"{MAX_VALUES} values" if self.seen > MAX_VALUES else f"{MAX_DEPTH} levels"
-            raise InputError("SOC-1004", f"aliases or nesting grow past the limit: {limit}", where=self.at(node))
+            raise InputError(
+                "SOC-1004", "aliases or nesting grow past the limit: {limit}", where=self.at(node), limit=limit
+            )
         self.document.values.setdefault(path, self.at(node))
         if isinstance(node, yaml.MappingNode):
             return dict(self.pairs(node, path))
@@ -101,7 +110,11 @@ class _Builder:
             name = str(key.value)
             if name in seen:
                 raise InputError(
-                    "SOC-1003", f"key written twice: {name}", where=self.at(key), hint=f"first written at {seen[name]}"
+                    "SOC-1003",
+                    "key written twice: {name}",
+                    where=self.at(key),
+                    hint=_("first written at {mark}").format(mark=seen[name]),
+                    name=name,
                 )
             seen[name] = self.document.keys[(*path, name)] = self.at(key)
             yield name, self.build(value, (*path, name))
@@ -112,4 +125,4 @@ class _Builder:
         try:
             return self.scalars.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
-            raise InputError("SOC-1002", f"not valid YAML: {error}", where=self.at(node)) from None
+            raise InputError("SOC-1002", "not valid YAML: {problem}", where=self.at(node), problem=error) from None

@@ -1,4 +1,4 @@
-"""What a stack becomes: tiers, nodes, networks, flows, volumes, names, secrets. Pure: the same stack, the same topology."""
+"""What a stack becomes: tiers, nodes, networks, flows, volumes, names, secrets. Pure."""
 
 from socle.topology.derive import derive
 from socle.topology.model import Topology

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 
 from socle.errors import InputError
+from socle.messages import _
 from socle.stack.cloud import Cloud
 from socle.stack.load import LoadedStack
 from socle.topology.flows import Place, written_out
@@ -17,7 +18,7 @@ ZONES = {"single": 1, "two-zones": 2, "three-zones": 3}
 
 
 def derive(loaded: LoadedStack) -> Topology:
-    stack, cloud = loaded.stack, loaded.cloud
+    stack = loaded.stack
     tiers = tuple(_tier(loaded, name, kind) for name, kind in TIERS.items())
     asked = {name for name, wanted in stack.features.model_dump().items() if wanted}
     return Topology(
@@ -47,9 +48,13 @@ def _tier(loaded: LoadedStack, name: str, kind: TierKind) -> Tier:
     if count > room:
         raise InputError(
             "SOC-1204",
-            f"{stack.people.seats} seats ask for more {name} nodes than a network holds: {count} > {room}",
+            "{seats} seats ask for more {tier} nodes than a network holds: {count} > {room}",
             where=loaded.document.mark(("people", "seats")),
-            hint="split the organisation into several stacks",
+            hint=_("split the organisation into several stacks"),
+            seats=stack.people.seats,
+            tier=name,
+            count=count,
+            room=room,
         )
     nodes = tuple(_node(loaded, name, kind, block, zones, number) for number in range(1, count + 1))
     return Tier(
@@ -81,8 +86,12 @@ def _flavour(loaded: LoadedStack, cloud: Cloud, tier: str, need: Need) -> str:
     if not enough:
         raise InputError(
             "SOC-1210",
-            f"{loaded.stack.cloud} has no flavour for a {tier} node: {need.vcpus} vCPU, {need.memory} GiB",
+            "{cloud} has no flavour for a {tier} node: {vcpus} vCPU, {memory} GiB",
             where=loaded.document.mark(("cloud",)),
+            cloud=loaded.stack.cloud,
+            tier=tier,
+            vcpus=need.vcpus,
+            memory=need.memory,
         )
     return min(enough)[2]
 
