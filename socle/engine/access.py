@@ -75,11 +75,14 @@ def connect(loaded: LoadedStack) -> Connection:
         cause = error.__cause__ or error
         url = loaded.cloud.auth_url
         if isinstance(cause, exceptions.Unauthorized) or isinstance(error, exceptions.Unauthorized):
-            message = _("the cloud refuses the credentials, at: {url}")
-            raise CloudError("SOC-4103", message.format(url=url), hint=_("see user and password in clouds.yaml")) from None
-        if "certificate" in str(error).lower() or isinstance(cause, exceptions.SSLFailure):
-            message = _("the certificate of the cloud is not trusted, at: {url}")
-            raise CloudError("SOC-4104", message.format(url=url), hint=_("see ca_certificate in the cloud file")) from None
+            message, hint = _("the cloud refuses the credentials, at: {url}"), _("see user and password in clouds.yaml")
+            raise CloudError("SOC-4103", message.format(url=url), hint=hint) from None
+        if "certificate" in str(error).lower():
+            message, hint = (
+                _("the cloud's certificate is not trusted, at: {url}"),
+                _("see ca_certificate in the cloud file"),
+            )
+            raise CloudError("SOC-4104", message.format(url=url), hint=hint) from None
         hint = _("is the lab up? socle lab status") if loaded.cloud.embedded else _first_line(error)
         raise CloudError("SOC-4102", _("the cloud cannot be reached, at: {url}").format(url=url), hint=hint) from None
     return connection

@@ -68,7 +68,10 @@ def version(name: str) -> str:
 def digest(name: str) -> str:
     """Sixteen digits over everything the program is built from."""
     folder = sources()
-    files = [folder / "Makefile", *sorted(path for path in (folder / PROGRAMS[name].folder).rglob("*") if path.is_file())]
+    files = [
+        folder / "Makefile",
+        *sorted(path for path in (folder / PROGRAMS[name].folder).rglob("*") if path.is_file()),
+    ]
     total = hashlib.sha256()
     for file in files:
         total.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes() + b"\0")
@@ -123,7 +126,11 @@ def _build(program: Program, built: Path) -> None:
     if program.target != "host" and free < ROOM_NEEDED // 4:
         message = _("too little disk space to build {name}, in GiB: {free}")
         raise EngineError("SOC-5103", message.format(name=program.name, free=f"{free / 1024**3:.1f}"))
-    say(_("building {name} {version}, a few minutes the first time").format(name=program.name, version=version(program.name)))
+    say(
+        _("building {name} {version}, a few minutes the first time").format(
+            name=program.name, version=version(program.name)
+        )
+    )
     with tempfile.TemporaryDirectory(dir=built.parent, prefix=".build-") as folder:
         command = ["make", "--no-print-directory", "-C", str(sources()), program.target, f"BIN={folder}", f"GO={go}"]
         log = built.parent / "build.log"

@@ -17,10 +17,11 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 from socle.engine.build import say, version
-from socle.errors import SocleError
+from socle.errors import EngineError, SocleError
 from socle.messages import _
 
 RUN_MARK = "SOCLE_ENGINE_RUN"  # in the environment of the CLI and so of its plugins: which stack they work for
+AGAIN = "run the same command to go on"
 FOREIGN = ("OS_", "PULUMI_", "TF_", "OPENSTACK_")  # what the operator's shell must not decide
 
 
@@ -47,23 +48,28 @@ class Command(PulumiCommand):
     ) -> CommandResult:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         # A session of its own: the terminal's Ctrl-C reaches this process alone, which passes it on once.
-        with subprocess.Popen(
-            [self.command, "--non-interactive", *args],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env={**inherited, **additional_env, "PULUMI_AUTOMATION_API": "true"},
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        ) as process:
-            with _passing_interrupts_to(process) as interrupts:
-                out, err = _Reader(process.stdout, on_output), _Reader(process.stderr, on_error)
-                process.wait()
-                result = CommandResult(stdout=out.text(), stderr=err.text(), code=process.returncode)
+        with (
+            subprocess.Popen(
+                [self.command, "--non-interactive", *args],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=cwd,
+                env={**inherited, **additional_env, "PULUMI_AUTOMATION_API": "true"},
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+            ) as process,
+            _passing_interrupts_to(process) as interrupts,
+        ):
+            out, err = _Reader(process.stdout, on_output), _Reader(process.stderr, on_error)
+            process.wait()
+            result = CommandResult(stdout=out.text(), stderr=err.text(), code=process.returncode)
+        if process.returncode < 0 and not interrupts:
+            number = signal.Signals(-process.returncode).name
+            raise EngineError("SOC-5302", _("the engine was killed: {signal}").format(signal=number), hint=_(AGAIN))
         if interrupts:
-            raise Interrupted("SOC-5301", _("interrupted, the state is saved"), hint=_("run the same command to go on"))
+            raise Interrupted("SOC-5301", _("interrupted, the state is saved"), hint=_(AGAIN))
         if process.returncode:
             raise create_command_error(result)
         return result

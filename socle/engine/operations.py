@@ -22,7 +22,7 @@ KINDS = {
     "delete": "deleted",
     "same": "unchanged",
 }
-LOOKS = {"refresh", "read", "read-discard", "discard", "discard-replaced", "remove-pending-replace"}  # no effect on the cloud
+LOOKS = {"refresh", "read", "discard", "discard-replaced", "remove-pending-replace"}  # the cloud stays as it is
 LASTING = {model.VOLUME, model.FLOATING_IP}  # data, and addresses that others have written down
 
 

@@ -1,4 +1,4 @@
-"""The engine's workspace of one stack: pinned CLI and plugin, state where the operator wants it, secrets by passphrase."""
+"""The engine's workspace of one stack: pinned CLI and plugin, state where the operator wants it, a passphrase."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 
 import yaml
 from pulumi import automation
-from pulumi.automation import errors as automation_errors
 
 from socle import content
 from socle.engine import access, build
 from socle.engine.command import RUN_MARK, Command
-from socle.errors import CloudError, EngineError, MachineError, SocleError, StateLocked
+from socle.engine.refusals import engine_errors
+from socle.errors import EngineError, MachineError, StateLocked
 from socle.messages import _
 from socle.paths import cache_dir, stack_dir, state_dir
 from socle.stack.load import LoadedStack
@@ -45,7 +45,10 @@ def passphrase_file() -> Path:
         return Path(given)
     file = state_dir() / "passphrase"
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with suppress(FileExistsError), os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
+    with (
+        suppress(FileExistsError),
+        os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output,
+    ):
         output.write(secrets.token_urlsafe(32) + "\n")
     return file
 
@@ -91,7 +94,9 @@ def home() -> Path:
             check=False,
         )
     if done.returncode:
-        raise EngineError("SOC-5106", _("cannot install the plugin: {name}").format(name=PLUGIN), hint=done.stderr[-300:])
+        raise EngineError(
+            "SOC-5106", _("cannot install the plugin: {name}").format(name=PLUGIN), hint=done.stderr[-300:]
+        )
     return folder
 
 
@@ -106,9 +111,16 @@ def program(loaded: LoadedStack) -> Callable[[], None]:
 
 
 def open_stack(
-    loaded: LoadedStack, run: Callable[[], None] | None = None, *, credentials: bool = True
+    loaded: LoadedStack,
+    config: Mapping[str, str] | None = None,
+    run: Callable[[], None] | None = None,
+    *,
+    credentials: bool = True,
 ) -> automation.Stack:
-    """The stack in its backend; made empty when it is new. `run`: another program than the stack's, for tests."""
+    """The stack in its backend; made empty when it is new.
+
+    `config`: the program's settings, nothing secret. `run`: another program than the stack's own, for tests.
+    """
     if not os.environ.get("SOCLE_BACKEND"):
         _room(stack_dir(loaded.name))
     work = stack_dir(loaded.name) / "engine"
@@ -122,9 +134,17 @@ def open_stack(
         pulumi_command=Command(build.binary("pulumi")),
     )
     with engine_errors():
-        return automation.create_or_select_stack(
+        stack = automation.create_or_select_stack(
             stack_name=loaded.name, project_name=settings.name, program=run or program(loaded), opts=options
         )
+    if config is not None:
+        try:
+            written = stack.workspace.stack_settings(loaded.name)
+        except FileNotFoundError:  # the state was made on another machine
+            written = automation.StackSettings()
+        written.config = dict(config)
+        stack.workspace.save_stack_settings(loaded.name, written)
+    return stack
 
 
 def _room(folder: Path) -> None:
@@ -144,55 +164,14 @@ def alone(loaded: LoadedStack, verb: str) -> Iterator[None]:
             held.seek(0)
             raise StateLocked(
                 "SOC-9101",
-                _("somebody else is working on {stack}: {who}").format(stack=loaded.name, who=held.read().strip() or "?"),
+                _("somebody else is working on {stack}: {who}").format(
+                    stack=loaded.name, who=held.read().strip() or "?"
+                ),
             ) from None
         held.truncate(0)
         held.write(f"socle {verb}, process {os.getpid()}, user {os.environ.get('USER') or os.getuid()}\n")
         held.flush()
         yield
-
-
-@contextmanager
-def engine_errors(said: list[str] | None = None) -> Iterator[None]:
-    """Turns the engine's refusals into ours. `said`: error messages of the engine's events, the clearest source."""
-    try:
-        yield
-    except automation_errors.ConcurrentUpdateError as error:
-        lines = [line.strip() for line in str(error).splitlines() if "created by" in line]
-        raise StateLocked("SOC-9102", _("the state is locked"), hint="\n".join(lines)) from None
-    except (automation_errors.CommandError, RuntimeError) as error:
-        raise translated(str(error), said or []) from None
-
-
-def translated(text: str, said: list[str]) -> SocleError:
-    """The error class by cause; the engine's own words, shortened, as the hint."""
-    everything = "\n".join([*said, text])
-    low = everything.lower()
-    lines = [line.strip() for message in said for line in message.splitlines() if line.strip()]
-    lines = lines or [line.strip() for line in text.splitlines() if "error:" in line]
-    hint = "\n".join(dict.fromkeys(line[:300] for line in lines[:6]))
-    if "no space left on device" in low:
-        return MachineError("SOC-7103", _("the disk that keeps the state is full"), hint=hint)
-    if "incorrect passphrase" in low:
-        return MachineError("SOC-7104", _("the passphrase does not open this state"), hint=str(passphrase_file()))
-    if "quota" in low and ("exceeded" in low or "403" in low or "413" in low):
-        return CloudError("SOC-4105", _("the cloud's quota is used up"), hint=hint)
-    if "unauthorized" in low or "requires authentication" in low:
-        return CloudError("SOC-4103", _("the cloud refuses the credentials"), hint=hint)
-    if any(word in low for word in ("connection refused", "no route to host", "i/o timeout", "no such host")):
-        return CloudError("SOC-4102", _("the cloud cannot be reached"), hint=hint)
-    if "inline source runtime error" in low:
-        return EngineError("SOC-5107", _("the cloud program failed"), hint=_last_exception(everything))
-    if "violates plan" in low or "not allowed by the plan" in low:
-        from socle.errors import PlanMoved
-
-        return PlanMoved("SOC-8102", _("the engine refused an operation that the plan does not have"), hint=hint)
-    return CloudError("SOC-4106", _("the engine stopped: an operation failed"), hint=hint)
-
-
-def _last_exception(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith((" ", "\t"))]
-    return next((line for line in reversed(lines) if "Error" in line or "Exception" in line), lines[-1] if lines else "")
 
 
 def exported(stack: automation.Stack) -> dict[str, Any]:

@@ -1,0 +1,50 @@
+"""`socle down`: everything the stack has in the cloud goes. Its name is typed, or given with --name."""
+
+from __future__ import annotations
+
+import click
+
+from socle.messages import _
+
+
+@click.command()
+@click.argument("stack")
+@click.option("--name", help="The stack's name once more, instead of typing it")
+@click.option("--forget", is_flag=True, help="Delete the stack's secrets and state too")
+@click.option("--break-lock", is_flag=True, help="Take the state's lock away from a run that is dead for certain")
+def down(stack: str, name: str | None, forget: bool, break_lock: bool) -> None:
+    """Destroy a stack's cloud resources, protected ones included."""
+    from socle.errors import InputError
+    from socle.paths import stack_dir
+    from socle.stack import load_stack
+
+    loaded = load_stack(stack)
+    if name is None:
+        click.echo(
+            _("This destroys every resource of {stack} in {cloud}, data included.").format(
+                stack=loaded.name, cloud=loaded.cloud.name
+            ),
+            err=True,
+        )
+        name = click.prompt(_("Type the stack's name to go on"), default="", show_default=False)
+    if name != loaded.name:
+        message = _("not the stack's name, nothing was destroyed: {name}").format(name=name)
+        raise InputError("SOC-1304", message, hint=f"socle down {stack} --name {loaded.name}")
+
+    from socle.engine import flow, judged, workspace
+
+    case = judged.without_gate(loaded)
+    with workspace.alone(loaded, "down"):
+        ready = flow.prepare(case, existence=False)
+        count = flow.destroy(ready, break_lock=break_lock)
+        if forget:
+            flow.forget(ready)
+    click.echo(
+        _("destroyed: {count} resources; nothing of {stack} is left in the cloud").format(
+            count=count, stack=loaded.name
+        )
+    )
+    if not forget:
+        click.echo(
+            _("kept: secrets and state, in {folder} (--forget deletes them)").format(folder=stack_dir(loaded.name))
+        )

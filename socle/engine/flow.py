@@ -1,0 +1,112 @@
+"""The steps that the verbs share, in their order: reach the cloud, recover, preview, compare, apply, destroy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pulumi import automation
+
+from socle.engine import access, deploy, inventory, operations, plan, preflight, recovery, workspace
+from socle.engine.build import say
+from socle.engine.judged import Case
+from socle.engine.refusals import engine_errors
+from socle.errors import CloudError, InputError
+from socle.messages import _
+from socle.paths import stack_dir
+from socle.stack.load import LoadedStack
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A stack whose cloud answers and whose engine works. `flavours`: vCPU and memory (MiB) by name."""
+
+    case: Case
+    cloud: Connection
+    stack: automation.Stack
+    flavours: Mapping[str, tuple[int, float]]
+
+    @property
+    def loaded(self) -> LoadedStack:
+        return self.case.loaded
+
+
+def read_plan(loaded: LoadedStack, file: Path) -> plan.Plan:
+    given = plan.load(file, workspace.passphrase_file().read_bytes())
+    if given.name != loaded.name:
+        raise InputError("SOC-1305", _("this is a plan of another stack: {name}").format(name=given.name))
+    return given
+
+
+def prepare(case: Case, config: Mapping[str, str] | None = None, *, existence: bool = True) -> Ready:
+    """`config`: the program's settings. Raises CloudError when the cloud cannot be used, EngineError when Pulumi cannot."""
+    cloud = access.connect(case.loaded)
+    flavours = preflight.existence(cloud, case.loaded, case.topology) if existence else {}
+    return Ready(case, cloud, workspace.open_stack(case.loaded, config), flavours)
+
+
+def recovered(ready: Ready, *, break_lock: bool = False) -> dict[str, Any]:
+    return deploy.recovered(ready.stack, ready.loaded, ready.cloud, ready.case.names, break_lock=break_lock)
+
+
+def planned(
+    ready: Ready, deployment: dict[str, Any], replace: Sequence[str] = (), *, against: plan.Plan | None = None
+) -> tuple[plan.Plan, deploy.Preview]:
+    """The plan as of now. Raises PlanMoved when it is not `against`, GateRefused or CloudErrors when it must not be."""
+    if against:
+        expected = deploy.facts(ready.loaded, deployment, ())
+        plan.refuse_if_moved(against.facts, expected, but=("operations",))
+    if replace:
+        deployment = deploy.unprotect(ready.stack, deployment, replace)
+    seen = deploy.preview(ready.stack)
+    if against:
+        plan.refuse_if_moved(against.facts, deploy.facts(ready.loaded, deployment, seen.found))
+        seen = deploy.Preview(seen.found, against.engine_plan)
+    calls = [node.name for tier in ready.case.topology.tiers if tier.carries_calls for node in tier.nodes]
+    deploy.refuse_endangered(seen.found, calls, replace)
+    preflight.quota(ready.cloud, operations.needs(seen.found, ready.flavours))
+    return against or deploy.make_plan(ready.loaded, deployment, seen, ready.case.verdict, replace), seen
+
+
+def touches_anything(seen: deploy.Preview) -> bool:
+    return operations.bookkeeping(seen.found)
+
+
+def apply(ready: Ready, engine_plan: str) -> None:
+    deploy.apply(ready.stack, engine_plan, say)
+
+
+def outputs(ready: Ready) -> dict[str, Any]:
+    return deploy.outputs(ready.stack)
+
+
+def destroy(ready: Ready, *, break_lock: bool = False) -> int:
+    """Unprotects and destroys what the state knows, then deletes what else carries the stack's marks."""
+    deployment = recovered(ready, break_lock=break_lock)
+    names = recovery.names_made(deployment, ready.case.names)
+    count = sum(1 for one in deployment.get("resources", ()) if one.get("id") and one["type"].startswith("openstack:"))
+    if deployment.get("resources"):
+        deploy.unprotect(ready.stack, deployment, None)
+        deploy.destroy(ready.stack, say)
+    left = deploy.left_in_cloud(ready.cloud, ready.loaded.name, names)
+    if left:
+        say(_("not in the state, but of this stack: {count}").format(count=len(left)))
+        inventory.delete(ready.cloud, left, say)
+        left = deploy.left_in_cloud(ready.cloud, ready.loaded.name, names)
+    if left:
+        message = _("still there: {things}").format(things=", ".join(thing.words for thing in left))
+        raise CloudError("SOC-4108", message)
+    return count
+
+
+def forget(ready: Ready) -> None:
+    """The stack's record in the backend, and its private folder with its secrets."""
+    with engine_errors():
+        ready.stack.workspace.remove_stack(ready.loaded.name)
+    shutil.rmtree(stack_dir(ready.loaded.name))

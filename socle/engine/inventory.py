@@ -1,0 +1,188 @@
+"""Everything in the cloud's project that carries a stack's name, as plain values; and its deletion, in a safe order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from socle.errors import CloudError
+from socle.messages import _
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+# Kinds in the order in which they can be deleted.
+ORDER = (
+    "server",
+    "attachment",
+    "floating IP",
+    "router interface",
+    "router",
+    "port",
+    "subnet",
+    "network",
+    "security group rule",
+    "security group",
+    "server group",
+    "volume",
+    "keypair",
+)
+INSIDE = {"router interface", "attachment", "security group rule"}
+PATIENCE = 180  # seconds for one thing to go: an instance or a volume still being built must finish first
+
+
+@dataclass(frozen=True)
+class Thing:
+    """`id` as the engine's state writes it. `within`: the id of what contains it (a port's router, a rule's group)."""
+
+    kind: str
+    id: str
+    name: str = ""
+    text: str = ""  # description
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    within: str = ""
+
+    @property
+    def words(self) -> str:
+        return f"{self.kind} {self.name or self.id}"
+
+
+def marked(thing: Thing, stack: str, names: Collection[str]) -> bool:
+    """Whether the thing says itself that this stack made it.
+
+    By a name that the program gives and that begins with the stack's (`names`), or by the labels of the program: the
+    word `socle:<stack>` in its description, `socle_stack` in its metadata. A stack's name has no dash, so `demo-` begins
+    no name of another stack.
+    """
+    if thing.name in names and (thing.name == stack or thing.name.startswith(f"{stack}-")):
+        return True
+    return f"socle:{stack}" in thing.text.split() or thing.metadata.get("socle_stack") == stack
+
+
+def of_stack(things: Sequence[Thing], stack: str, names: Collection[str]) -> list[Thing]:
+    """What carries the stack's marks, and what is inside of it and can carry none (interfaces, attachments, rules)."""
+    own = {thing.id for thing in things if marked(thing, stack, names)}
+    return [thing for thing in things if thing.id in own or (thing.within in own and thing.kind in INSIDE)]
+
+
+def orphans(things: Sequence[Thing], known: Collection[str], stack: str, names: Collection[str]) -> list[Thing]:
+    """What the stack made and its state does not know, in deletion order. `known`: every id of the state."""
+
+    def lost(thing: Thing) -> bool:
+        if thing.id in known:
+            return False
+        if thing.kind == "security group rule":
+            return bool(thing.text)  # the cloud adds rules without description to a new group
+        if thing.kind == "attachment":
+            return thing.id.rpartition("/")[2] in known  # else a boot volume, which belongs to its server
+        return True
+
+    found = [thing for thing in of_stack(things, stack, names) if lost(thing)]
+    return sorted(found, key=lambda thing: (ORDER.index(thing.kind), thing.name, thing.id))
+
+
+def everything(cloud: Connection) -> list[Thing]:
+    """All things of the project of the kinds that Socle makes. Calls go out side by side."""
+    project = cloud.current_project_id
+    listers: list[Callable[[], Iterator[Thing]]] = [
+        lambda: _servers(cloud),
+        lambda: _network_things(cloud, project),
+        lambda: (Thing("server group", one.id, one.name) for one in cloud.compute.server_groups()),
+        lambda: (Thing("keypair", one.name, one.name) for one in cloud.compute.keypairs()),
+        lambda: (
+            Thing("volume", one.id, one.name or "", one.description or "", one.metadata or {})
+            for one in cloud.block_storage.volumes()
+        ),
+    ]
+    with ThreadPoolExecutor(max_workers=len(listers)) as pool:
+        return [thing for part in pool.map(lambda lister: list(lister()), listers) for thing in part]
+
+
+def _servers(cloud: Connection) -> Iterator[Thing]:
+    for server in cloud.compute.servers():
+        yield Thing("server", server.id, server.name, server.description or "", server.metadata or {})
+        for volume in server.attached_volumes or ():
+            yield Thing("attachment", f"{server.id}/{volume['id']}", within=server.id)
+
+
+def _network_things(cloud: Connection, project: str) -> Iterator[Thing]:
+    api, mine = cloud.network, {"project_id": project}
+    for kind, found in (
+        ("network", api.networks(**mine)),
+        ("subnet", api.subnets(**mine)),
+        ("router", api.routers(**mine)),
+        ("security group", api.security_groups(**mine)),
+    ):
+        for one in found:
+            yield Thing(kind, one.id, one.name or "", one.description or "")
+    for rule in api.security_group_rules(**mine):
+        yield Thing("security group rule", rule.id, "", rule.description or "", within=rule.security_group_id)
+    for address in api.ips(**mine):
+        yield Thing("floating IP", address.id, address.floating_ip_address, address.description or "")
+    for port in api.ports(**mine):
+        owner = port.device_owner or ""
+        if owner.startswith("network:router_interface"):
+            yield Thing("router interface", port.id, port.name or "", port.description or "", within=port.device_id)
+        elif not owner.startswith("network:"):
+            yield Thing("port", port.id, port.name or "", port.description or "")
+
+
+def delete(cloud: Connection, things: Sequence[Thing], say: Callable[[str], None]) -> None:
+    """Deletes them kind by kind and waits until each is gone. Raises CloudError naming the first that stays."""
+    for kind in ORDER:
+        part = [thing for thing in things if thing.kind == kind]
+        for thing in part:
+            say(_("deleting {thing}").format(thing=thing.words))
+            _remove(cloud, thing)
+        for thing in part:
+            _wait_gone(cloud, thing)
+
+
+def _remove(cloud: Connection, thing: Thing) -> None:
+    """One deletion; asked again while the cloud says that the thing is busy."""
+    network, compute = cloud.network, cloud.compute
+    ways: dict[str, Callable[[], Any]] = {
+        "server": lambda: compute.delete_server(thing.id),
+        "attachment": lambda: compute.delete_volume_attachment(*thing.id.split("/")),
+        "floating IP": lambda: network.delete_ip(thing.id),
+        "router interface": lambda: network.remove_interface_from_router(thing.within, port_id=thing.id),
+        "server group": lambda: compute.delete_server_group(thing.id),
+        "volume": lambda: cloud.block_storage.delete_volume(thing.id),
+        "keypair": lambda: compute.delete_keypair(thing.id),
+    }
+    plain = f"delete_{thing.kind.replace(' ', '_')}"
+    ask = ways[thing.kind] if thing.kind in ways else lambda: getattr(network, plain)(thing.id)
+    _until(thing, lambda: _allowed(ask))
+
+
+def _allowed(ask: Callable[[], Any]) -> bool:
+    from openstack import exceptions
+
+    try:
+        ask()
+    except exceptions.NotFoundException:
+        return True
+    except (exceptions.ConflictException, exceptions.BadRequestException):
+        return False  # in use, or still being made
+    return True
+
+
+def _wait_gone(cloud: Connection, thing: Thing) -> None:
+    finders: dict[str, Callable[[], Any]] = {
+        "server": lambda: cloud.compute.find_server(thing.id),
+        "volume": lambda: cloud.block_storage.find_volume(thing.id),
+        "attachment": lambda: thing.id in {one.id for one in _servers(cloud)} or None,
+    }
+    if finder := finders.get(thing.kind):
+        _until(thing, lambda: finder() is None)
+
+
+def _until(thing: Thing, done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not done():
+        if time.monotonic() > deadline:
+            raise CloudError("SOC-4107", _("the cloud does not let go of: {thing}").format(thing=thing.words))
+        time.sleep(1)
