@@ -1,0 +1,1 @@
+"""The cloud program: what a topology becomes in OpenStack."""

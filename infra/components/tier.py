@@ -1,0 +1,142 @@
+"""The nodes of one tier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi import ComponentResource, Output, ResourceOptions
+from pulumi_openstack import blockstorage, compute, networking
+
+from infra.components.addresses import PublicAddresses
+from infra.components.cloud_init import user_data
+from infra.components.labels import Labels
+from infra.components.network import Network
+from infra.components.security import TierFirewall
+from socle.stack.cloud import ImageOffer
+from socle.topology.model import Node
+from socle.topology.model import Tier as Plan
+
+# Given to a node when it is made. Changed later (a rebuilt image, another operator's key) they would have the provider
+# destroy it, with the calls it carries. A node gets the new ones when its replacement is asked for.
+AT_BIRTH = ["image_id", "image_name", "key_pair", "user_data"]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the nodes go and what they are made from."""
+
+    network: Network
+    interface: networking.RouterInterface
+    group: Output[str]
+    firewall: TierFirewall
+    addresses: PublicAddresses
+    image: ImageOffer
+    volume_type: str
+    group_policy: str
+    key_pair: Output[str]
+    public_key: str
+    domain: str
+
+
+class Tier(ComponentResource):
+    """The identical nodes that do one job: server group, ports, volumes, instances. `nodes`: the stack's output."""
+
+    def __init__(self, plan: Plan, placement: Placement, labels: Labels, opts: ResourceOptions | None = None) -> None:
+        super().__init__("socle:tier:Tier", f"{labels.stack}-{plan.name}-tier", None, opts)
+        self._plan, self._placement, self._labels = plan, placement, labels
+        self._hints = self._server_group()
+        self.nodes = {node.name: self._node(node) for node in plan.nodes}
+        self.register_outputs({"nodes": self.nodes})
+
+    def _server_group(self) -> list[dict[str, Any]] | None:
+        """Nodes on different machines. A node alone has nothing to be kept apart from."""
+        if len(self._plan.nodes) < 2:
+            return None
+        name = f"{self._labels.stack}-{self._plan.name}-server-group"
+        policy = self._placement.group_policy
+        group = compute.ServerGroup(name, name=name, policies=policy, opts=ResourceOptions(parent=self))
+        return [{"group": group.id}]
+
+    def _node(self, node: Node) -> dict[str, Any]:
+        port = self._port(node)
+        instance = self._instance(node, port)
+        return {
+            "name": node.name,
+            "tier": node.tier,
+            "zone": node.zone,
+            "address": node.address,
+            "floating_address": self._public_address(node, port),
+            "instance_id": instance.id,
+            "volume_id": self._volume(node, instance),
+        }
+
+    def _port(self, node: Node) -> networking.Port:
+        network = self._placement.network
+        return networking.Port(
+            f"{node.name}-port",
+            name=f"{node.name}-port",
+            description=self._labels.description(node.name),
+            network_id=network.network_id,
+            fixed_ips=[{"subnet_id": network.subnet_id, "ip_address": node.address}],
+            security_group_ids=[self._placement.group],
+            port_security_enabled=True,
+            admin_state_up=True,
+            opts=ResourceOptions(parent=self),
+        )
+
+    def _instance(self, node: Node, port: networking.Port) -> compute.Instance:
+        placement = self._placement
+        return compute.Instance(
+            node.name,
+            name=node.name,
+            flavor_name=self._plan.flavour,
+            image_name=placement.image.name,
+            availability_zone=node.zone,
+            networks=[{"port": port.id}],
+            scheduler_hints=self._hints,
+            key_pair=placement.key_pair,
+            config_drive=True,
+            user_data=user_data(node.name, placement.domain, placement.image.user, placement.public_key),
+            metadata=self._labels.metadata(node.tier, self._plan.title),
+            opts=ResourceOptions(
+                parent=self,
+                ignore_changes=AT_BIRTH,
+                # Without its rules a node gets no address at boot; without the router it finds no mirror.
+                depends_on=[placement.firewall, placement.interface],
+            ),
+        )
+
+    def _public_address(self, node: Node, port: networking.Port) -> Output[str] | None:
+        address = self._placement.addresses.by_node.get(node.name)
+        if address is not None:
+            networking.FloatingIpAssociate(
+                f"{node.name}-association",
+                floating_ip=address,
+                port_id=port.id,
+                opts=ResourceOptions(parent=self, depends_on=[self._placement.interface]),
+            )
+        return address
+
+    def _volume(self, node: Node, instance: compute.Instance) -> Output[str] | None:
+        if node.volume is None:
+            return None
+        volume = blockstorage.Volume(
+            node.volume.name,
+            name=node.volume.name,
+            description=self._labels.description(f"data of {node.name}"),
+            size=node.volume.size,
+            volume_type=self._placement.volume_type,
+            availability_zone=node.zone,
+            enable_online_resize=True,
+            metadata=self._labels.metadata(node.tier, f"data of {node.name}"),
+            opts=ResourceOptions(parent=self, protect=True),
+        )
+        compute.VolumeAttach(
+            f"{node.volume.name}-attachment",
+            instance_id=instance.id,
+            volume_id=volume.id,
+            opts=ResourceOptions(parent=self),
+        )
+        identity: Output[str] = volume.id
+        return identity
