@@ -14,7 +14,7 @@ from socle.messages import _
 @click.command()
 @click.argument("stack")
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan to FILE (mode 0600)")
-@click.option("--replace", multiple=True, metavar="NAME", help="Allow this resource to be replaced or deleted")
+@click.option("--replace", multiple=True, metavar="NAME", help="Replace this node; allow this resource to go")
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output")
 def plan(stack: str, save: Path | None, replace: tuple[str, ...], as_json: bool) -> None:
     """Preview the cloud operations and save them as a plan file."""
@@ -28,7 +28,7 @@ def plan(stack: str, save: Path | None, replace: tuple[str, ...], as_json: bool)
     from socle.engine.plan import save as write
 
     with workspace.alone(loaded, "plan"):
-        ready = flow.prepare(case)
+        ready = flow.prepare(case, settings(case))
         deployment = workspace.exported(ready.stack)
         deploy.refuse_unfinished(loaded, deployment)
         made, seen = flow.planned(ready, deployment, replace)
@@ -40,6 +40,13 @@ def plan(stack: str, save: Path | None, replace: tuple[str, ...], as_json: bool)
     show(seen)
     if save:
         click.echo(_("plan saved: {file}").format(file=save))
+
+
+def settings(case: Any) -> dict[str, str]:
+    """What the program needs beside the stack file: the operator's public key, made on first use."""
+    from socle.nodes.vault import open_vault
+
+    return {"socle:sshPublicKey": open_vault(case.loaded, case.topology).public_key}
 
 
 def show(seen: Any) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from socle.errors import CloudError
 from socle.messages import _
@@ -11,6 +15,9 @@ from socle.stack.load import LoadedStack
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
+
+PATIENCE = 5  # seconds for a connection to be accepted
+ANSWER = 120  # seconds for one answer of the cloud
 
 # What clouds.yaml calls it -> what the OpenStack plugin reads. The address, project and region are the program's.
 _VARIABLES = {
@@ -49,6 +56,7 @@ def _region(loaded: LoadedStack) -> Any:
     region.config["auth"]["auth_url"] = loaded.cloud.auth_url  # the cloud file decides, clouds.yaml only authenticates
     if "application_credential_secret" not in region.config["auth"]:
         region.config["auth"]["project_name"] = loaded.cloud.project
+    region.config["api_timeout"] = ANSWER
     if loaded.cloud.ca_certificate:
         region.config["cacert"] = loaded.cloud.ca_certificate
     return region
@@ -68,6 +76,7 @@ def connect(loaded: LoadedStack) -> Connection:
     import openstack
     from keystoneauth1 import exceptions
 
+    _reach(loaded)
     connection = openstack.connection.Connection(config=_region(loaded))
     try:
         connection.authorize()
@@ -83,9 +92,36 @@ def connect(loaded: LoadedStack) -> Connection:
                 _("see ca_certificate in the cloud file"),
             )
             raise CloudError("SOC-4104", message.format(url=url), hint=hint) from None
-        hint = _("is the lab up? socle lab status") if loaded.cloud.embedded else _first_line(error)
-        raise CloudError("SOC-4102", _("the cloud cannot be reached, at: {url}").format(url=url), hint=hint) from None
+        raise _unreachable(loaded, error) from None
     return connection
+
+
+@contextmanager
+def cloud_errors() -> Iterator[None]:
+    """Around calls of the cloud's APIs. Raises CloudError for whatever they answer."""
+    from keystoneauth1.exceptions import ClientException
+    from openstack.exceptions import SDKException
+
+    try:
+        yield
+    except (SDKException, ClientException) as error:
+        message = _("the cloud answers with an error: {reason}").format(reason=_first_line(error))
+        raise CloudError("SOC-4109", message, hint=_("try again; if it stays, ask the cloud's operators")) from None
+
+
+def _reach(loaded: LoadedStack) -> None:
+    """A plain connection first: it fails within seconds, where the SDK tries for minutes."""
+    url = urlsplit(loaded.cloud.auth_url)
+    try:
+        socket.create_connection((url.hostname or "", url.port or 443), timeout=PATIENCE).close()
+    except OSError as error:
+        raise _unreachable(loaded, error) from None
+
+
+def _unreachable(loaded: LoadedStack, error: BaseException) -> CloudError:
+    hint = _("is the lab up? socle lab status") if loaded.cloud.embedded else _first_line(error)
+    message = _("the cloud cannot be reached, at: {url}").format(url=loaded.cloud.auth_url)
+    return CloudError("SOC-4102", message, hint=hint)
 
 
 def _first_line(error: BaseException) -> str:

@@ -21,6 +21,7 @@ from socle.engine import build, inventory, operations, plan, recovery, workspace
 from socle.engine.operations import Operation
 from socle.engine.refusals import engine_errors
 from socle.errors import CloudError, GateRefused, StateLocked
+from socle.graph import model
 from socle.messages import _
 from socle.paths import stack_dir
 from socle.stack.load import LoadedStack
@@ -76,14 +77,16 @@ def step(metadata: StepEventMetadata) -> dict[str, Any]:
     }
 
 
-def preview(stack: automation.Stack) -> Preview:
-    """With refresh, so that what somebody changed by hand is seen. Contacts the cloud for what the state knows."""
+def preview(stack: automation.Stack, forced: Sequence[str] = ()) -> Preview:
+    """With refresh, so that what somebody changed by hand is seen. `forced`: URNs to replace, changed or not."""
     listener = Listener()
     with tempfile.TemporaryDirectory(dir=stack.workspace.work_dir) as folder:
         file = Path(folder) / "plan.json"
         try:
             with engine_errors(listener.errors):
-                stack.preview(on_event=listener, plan=str(file), refresh=True, color="never")
+                stack.preview(
+                    on_event=listener, plan=str(file), refresh=True, color="never", replace=list(forced) or None
+                )
         except CloudError as error:
             if protected := [line for line in listener.errors if "protect" in line]:
                 raise _refused([line.partition(":")[0] for line in protected]) from error
@@ -143,6 +146,12 @@ def _refused(names: Sequence[str]) -> GateRefused:
     )
 
 
+def instances_named(deployment: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
+    """URNs of the instances with these names. Naming another kind of resource only allows its replacement."""
+    wanted = (one["urn"] for one in deployment.get("resources", ()) if one["type"] == model.INSTANCE)
+    return tuple(urn for urn in wanted if urn.rpartition("::")[2] in names)
+
+
 def unprotect(stack: automation.Stack, deployment: dict[str, Any], names: Sequence[str] | None) -> dict[str, Any]:
     """Takes the engine's protection off the named resources, or off all (None). Returns the state as it is then."""
     resources = [
@@ -170,14 +179,23 @@ def changing(name: str) -> Iterator[None]:
     mark.unlink(missing_ok=True)
 
 
-def apply(stack: automation.Stack, engine_plan: str, progress: Callable[[str], None]) -> None:
+def apply(
+    stack: automation.Stack, engine_plan: str, progress: Callable[[str], None], forced: Sequence[str] = ()
+) -> None:
     """Does what the engine's plan says, and nothing else."""
     listener = Listener(progress)
     with tempfile.TemporaryDirectory(dir=stack.workspace.work_dir) as folder:
         file = Path(folder) / "plan.json"
         file.write_text(engine_plan)
         with engine_errors(listener.errors), changing(stack.name):
-            stack.up(plan=str(file), refresh=True, on_event=listener, color="never", suppress_outputs=True)
+            stack.up(
+                plan=str(file),
+                refresh=True,
+                on_event=listener,
+                color="never",
+                suppress_outputs=True,
+                replace=list(forced) or None,
+            )
 
 
 def recovered(

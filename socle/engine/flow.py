@@ -45,14 +45,16 @@ def read_plan(loaded: LoadedStack, file: Path) -> plan.Plan:
 
 
 def prepare(case: Case, config: Mapping[str, str] | None = None, *, existence: bool = True) -> Ready:
-    """`config`: the program's settings. Raises CloudError when the cloud cannot be used, EngineError when Pulumi cannot."""
+    """`config`: the program's settings. Raises CloudError or EngineError when one cannot be used."""
     cloud = access.connect(case.loaded)
-    flavours = preflight.existence(cloud, case.loaded, case.topology) if existence else {}
+    with access.cloud_errors():
+        flavours = preflight.existence(cloud, case.loaded, case.topology) if existence else {}
     return Ready(case, cloud, workspace.open_stack(case.loaded, config), flavours)
 
 
 def recovered(ready: Ready, *, break_lock: bool = False) -> dict[str, Any]:
-    return deploy.recovered(ready.stack, ready.loaded, ready.cloud, ready.case.names, break_lock=break_lock)
+    with access.cloud_errors():
+        return deploy.recovered(ready.stack, ready.loaded, ready.cloud, ready.case.names, break_lock=break_lock)
 
 
 def planned(
@@ -64,13 +66,14 @@ def planned(
         plan.refuse_if_moved(against.facts, expected, but=("operations",))
     if replace:
         deployment = deploy.unprotect(ready.stack, deployment, replace)
-    seen = deploy.preview(ready.stack)
+    seen = deploy.preview(ready.stack, deploy.instances_named(deployment, replace))
     if against:
         plan.refuse_if_moved(against.facts, deploy.facts(ready.loaded, deployment, seen.found))
         seen = deploy.Preview(seen.found, against.engine_plan)
     calls = [node.name for tier in ready.case.topology.tiers if tier.carries_calls for node in tier.nodes]
     deploy.refuse_endangered(seen.found, calls, replace)
-    preflight.quota(ready.cloud, operations.needs(seen.found, ready.flavours))
+    with access.cloud_errors():
+        preflight.quota(ready.cloud, operations.needs(seen.found, ready.flavours))
     return against or deploy.make_plan(ready.loaded, deployment, seen, ready.case.verdict, replace), seen
 
 
@@ -78,8 +81,8 @@ def touches_anything(seen: deploy.Preview) -> bool:
     return operations.bookkeeping(seen.found)
 
 
-def apply(ready: Ready, engine_plan: str) -> None:
-    deploy.apply(ready.stack, engine_plan, say)
+def apply(ready: Ready, deployment: Mapping[str, Any], made: plan.Plan) -> None:
+    deploy.apply(ready.stack, made.engine_plan, say, deploy.instances_named(deployment, made.replace))
 
 
 def outputs(ready: Ready) -> dict[str, Any]:
@@ -94,11 +97,12 @@ def destroy(ready: Ready, *, break_lock: bool = False) -> int:
     if deployment.get("resources"):
         deploy.unprotect(ready.stack, deployment, None)
         deploy.destroy(ready.stack, say)
-    left = deploy.left_in_cloud(ready.cloud, ready.loaded.name, names)
-    if left:
-        say(_("not in the state, but of this stack: {count}").format(count=len(left)))
-        inventory.delete(ready.cloud, left, say)
+    with access.cloud_errors():
         left = deploy.left_in_cloud(ready.cloud, ready.loaded.name, names)
+        if left:
+            say(_("not in the state, but of this stack: {count}").format(count=len(left)))
+            inventory.delete(ready.cloud, left, say)
+            left = deploy.left_in_cloud(ready.cloud, ready.loaded.name, names)
     if left:
         message = _("still there: {things}").format(things=", ".join(thing.words for thing in left))
         raise CloudError("SOC-4108", message)

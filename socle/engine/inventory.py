@@ -54,7 +54,7 @@ def marked(thing: Thing, stack: str, names: Collection[str]) -> bool:
     """Whether the thing says itself that this stack made it.
 
     By a name that the program gives and that begins with the stack's (`names`), or by the labels of the program: the
-    word `socle:<stack>` in its description, `socle_stack` in its metadata. A stack's name has no dash, so `demo-` begins
+    word `socle:<stack>` in its description, `socle_stack` in its metadata. A name has no dash, so `demo-` begins
     no name of another stack.
     """
     if thing.name in names and (thing.name == stack or thing.name.startswith(f"{stack}-")):
@@ -63,7 +63,7 @@ def marked(thing: Thing, stack: str, names: Collection[str]) -> bool:
 
 
 def of_stack(things: Sequence[Thing], stack: str, names: Collection[str]) -> list[Thing]:
-    """What carries the stack's marks, and what is inside of it and can carry none (interfaces, attachments, rules)."""
+    """What carries the stack's marks, and what is in it and can carry none (interfaces, attachments, rules)."""
     own = {thing.id for thing in things if marked(thing, stack, names)}
     return [thing for thing in things if thing.id in own or (thing.within in own and thing.kind in INSIDE)]
 

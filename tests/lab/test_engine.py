@@ -1,0 +1,233 @@
+"""The cloud half, for real: a plan that moved is refused, a killed `up` is finished, `down` leaves nothing.
+
+One stack (`engine`) lives through the whole file, cloud part only: its nodes are never configured.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from socle.engine import access, inventory
+from socle.graph import model
+from socle.stack import load_stack
+from socle.topology import derive
+from tests.lab.conftest import Deployment, write_stack
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+    from socle.graph import Graph
+
+pytestmark = pytest.mark.lab
+
+SEED = 20261124  # of the moments of the kills
+KINDS = {
+    model.NETWORK: "network",
+    model.SUBNET: "subnet",
+    model.ROUTER: "router",
+    model.ROUTER_INTERFACE: "router interface",
+    model.PORT: "port",
+    model.FLOATING_IP: "floating IP",
+    model.SECURITY_GROUP: "security group",
+    model.SECURITY_GROUP_RULE: "security group rule",
+    model.INSTANCE: "server",
+    model.SERVER_GROUP: "server group",
+    model.KEYPAIR: "keypair",
+    model.VOLUME: "volume",
+    model.VOLUME_ATTACH: "attachment",
+}
+KILLED = ("engine", "tool", "both", "engine")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    folder = tmp_path_factory.mktemp("engine")
+    write_stack(folder, "engine", "10.97.0.0/20")
+    stack = Deployment("engine", folder)
+    yield stack
+    stack.socle("down", "engine", "--name", "engine", timeout=900)
+
+
+@pytest.fixture(scope="module")
+def graph(stack: Deployment) -> Graph:
+    from socle.graph.capture import capture
+
+    loaded = load_stack(str(stack.file))
+    return capture(loaded, derive(loaded))
+
+
+@pytest.fixture(scope="module")
+def cloud(stack: Deployment) -> Connection:
+    return access.connect(load_stack(str(stack.file)))
+
+
+def there(cloud: Connection, graph: Graph) -> Counter[str]:
+    """How many things of each kind carry the stack's marks."""
+    names = {resource.name for resource in graph}
+    found = inventory.of_stack(inventory.everything(cloud), "engine", names)
+    return Counter(thing.kind for thing in found)
+
+
+def expected(graph: Graph) -> Counter[str]:
+    return Counter(KINDS[resource.type] for resource in graph if resource.type in KINDS)
+
+
+def engine_pids(stack: Deployment) -> list[int]:
+    """The Pulumi CLI that works for this stack, by the mark in its environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            ours = str(stack.folder).encode() in (folder / "environ").read_bytes()
+            if ours and (folder / "exe").readlink().name == "pulumi":
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def kill_after(stack: Deployment, done: int, who: str) -> int:
+    """Runs `up` and kills it after so many finished operations. Returns how many were seen; fewer: it had ended."""
+    run = stack.start("up", "engine", "--yes", "--cloud-only")
+    watchdog = threading.Timer(600, run.kill)
+    watchdog.start()
+    assert run.stdout
+    seen = 0
+    for line in run.stdout:
+        seen += bool(re.match(r"  created ", line))
+        if seen == done:
+            engines = engine_pids(stack)
+            assert engines, "no engine is running, nothing would be tested"
+            victims = {"engine": engines, "tool": [run.pid], "both": [*engines, run.pid]}[who]
+            for pid in victims:
+                os.kill(pid, signal.SIGKILL)
+            break
+    if who == "engine":
+        rest = run.stdout.read()
+        assert "SOC-5302" in rest, rest
+    run.wait(timeout=60)
+    watchdog.cancel()
+    return seen
+
+
+def test_a_plan_holds_only_for_the_stack_it_was_made_for(stack: Deployment, cloud: Connection, graph: Graph) -> None:
+    plan = stack.folder / "engine.plan.json"
+    done = stack.socle("plan", "engine", "--save", str(plan))
+    assert re.search(r"Instance +\d", done.stdout), done.stdout
+    before = stack.file.read_text()
+    stack.file.write_text(before.replace("largest_room: 8", "largest_room: 9"))
+    try:
+        refused = stack.socle("up", "engine", "--plan", str(plan), check=False)
+    finally:
+        stack.file.write_text(before)
+    assert refused.returncode == 8, refused.stderr
+    assert "SOC-8101" in refused.stderr
+    assert "the stack, cloud or release file" in refused.stderr
+    assert there(cloud, graph) == Counter()
+
+
+def test_killed_at_any_moment_the_next_up_finishes(stack: Deployment, cloud: Connection, graph: Graph) -> None:
+    dice = random.Random(SEED)
+    total = sum(expected(graph).values())
+    for who in KILLED:
+        point = dice.randint(1, max(2, total // 5))
+        kill_after(stack, point, who)
+        if who == "engine":
+            assert stack.socle("plan", "engine", check=False).returncode == 9, "an unfinished run goes unnoticed"
+    stack.socle("up", "engine", "--yes", "--cloud-only")
+    assert there(cloud, graph) == expected(graph)
+
+
+def test_a_second_up_does_nothing(stack: Deployment) -> None:
+    assert "cloud: no operation" in stack.socle("up", "engine", "--yes", "--cloud-only").stdout
+    assert "no change" in stack.socle("plan", "engine").stdout
+
+
+def test_what_holds_data_is_not_taken_away_unasked(stack: Deployment) -> None:
+    """Another block would replace every network, and the nodes that carry calls with them."""
+    before = stack.file.read_text()
+    stack.file.write_text(before.replace("10.97.0.0/20", "10.98.0.0/20"))
+    try:
+        refused = stack.socle("up", "engine", "--yes", "--cloud-only", check=False)
+    finally:
+        stack.file.write_text(before)
+    assert refused.returncode == 3, refused.stdout + refused.stderr
+    assert "SOC-3201" in refused.stderr
+    assert "cloud: no operation" in stack.socle("up", "engine", "--yes", "--cloud-only").stdout
+
+
+def test_what_somebody_changed_by_hand_is_put_back(stack: Deployment, cloud: Connection, graph: Graph) -> None:
+    plan = stack.folder / "same.plan.json"
+    stack.socle("plan", "engine", "--save", str(plan))
+    name = next(resource.name for resource in graph.of(model.NETWORK))
+    network = cloud.network.find_network(name)
+    cloud.network.update_network(network, description="changed by hand")
+    moved = stack.socle("up", "engine", "--plan", str(plan), check=False)
+    assert moved.returncode == 8
+    assert "the operations" in moved.stderr
+    assert "1 changed" in stack.socle("up", "engine", "--yes", "--cloud-only").stdout
+    assert cloud.network.get_network(network.id).description.startswith("socle:engine")
+
+
+def test_two_at_once_are_one_too_many(stack: Deployment) -> None:
+    first = stack.start("up", "engine", "--yes", "--cloud-only")
+    lock = stack.folder / "state/engine/lock"
+    deadline = time.monotonic() + 60
+    while not (lock.exists() and str(first.pid) in lock.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    second = stack.socle("up", "engine", "--yes", "--cloud-only", check=False)
+    first.communicate(timeout=120)
+    assert second.returncode == 9
+    assert f"process {first.pid}" in second.stderr
+
+
+def test_down_needs_the_name_and_leaves_nothing(stack: Deployment, cloud: Connection, graph: Graph) -> None:
+    refused = stack.socle("down", "engine", "--name", "engin", check=False)
+    assert refused.returncode == 2
+    assert there(cloud, graph) == expected(graph)
+    stack.socle("down", "engine", "--name", "engine")
+    assert there(cloud, graph) == Counter()
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"password": "wrong"}, "SOC-4103", "refuses the credentials"),
+        ({"username": "nobody"}, "SOC-4103", "refuses the credentials"),
+    ],
+)
+def test_wrong_credentials_are_one_clear_error(
+    stack: Deployment, tmp_path: Path, change: dict[str, str], code: str, words: str
+) -> None:
+    import yaml
+
+    loaded = load_stack(str(stack.file))
+    clouds = yaml.safe_load(Path(str(loaded.cloud.credentials)).read_text())
+    clouds["clouds"]["lab"]["auth"].update(change)
+    credentials = tmp_path / "clouds.yaml"
+    credentials.write_text(yaml.safe_dump(clouds))
+    folder = stack.folder / "stacks/clouds"
+    folder.mkdir(exist_ok=True)
+    own = folder / "lab.yaml"
+    from socle import content
+
+    text = (content.folder("stacks") / "clouds/lab.yaml").read_text()
+    own.write_text(re.sub(r"credentials: \S+", f"credentials: {credentials}", text))
+    try:
+        refused = stack.socle("plan", "engine", check=False)
+    finally:
+        own.unlink()
+    assert refused.returncode == 4, refused.stderr
+    assert code in refused.stderr
+    assert words in refused.stderr
+    assert "Traceback" not in refused.stderr
