@@ -1,0 +1,65 @@
+"""socle lab: the embedded cloud."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import click
+
+from socle.errors import MachineError
+from socle.messages import _
+
+KEPT = ("SOCLE_CACHE", "SOCLE_LAB", "SOCLE_LANG", "XDG_CACHE_HOME", "SOCLE_DEBUG")
+
+
+def require_root() -> None:
+    """Goes on as root: itself through sudo where that asks nothing or a terminal can answer; else SOC-6007."""
+    if os.geteuid() == 0:
+        return
+    if not shutil.which("sudo"):
+        raise MachineError(
+            "SOC-6007", _("the lab needs root, and there is no sudo"), hint=_("run it as root: socle lab ...")
+        )
+    from socle.paths import cache_dir
+
+    kept = [f"{name}={os.environ[name]}" for name in KEPT if name in os.environ]
+    kept += [f"{name}={value}" for name, value in os.environ.items() if name.startswith("PIP_")]
+    kept.append(f"SOCLE_CACHE={cache_dir()}")
+    asking = [] if sys.stdin.isatty() else ["--non-interactive"]
+    os.execvp("sudo", ["sudo", *asking, "env", *kept, sys.executable, "-m", "socle", *sys.argv[1:]])
+
+
+@click.group()
+def lab() -> None:
+    """The embedded cloud: a real OpenStack on this machine, in a root and namespaces of its own."""
+
+
+@lab.command()
+def up() -> None:
+    """Bring the lab up; may be repeated, and goes on where it was stopped."""
+    require_root()
+    from socle.lab import up as bring
+
+    bring.up()
+
+
+@lab.command()
+@click.option("--keep-data", is_flag=True, help="Stop in order and keep instances, volumes and passwords.")
+def down(keep_data: bool) -> None:
+    """End the lab and delete its data; what was built stays in the cache."""
+    require_root()
+    from socle.lab import down as end
+
+    end.down(keep_data=keep_data)
+
+
+@lab.command()
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def status(as_json: bool) -> None:
+    """Say what runs, what it costs, and what the lab cannot show."""
+    require_root()
+    from socle.lab import status as state
+
+    click.echo(state.as_json() if as_json else state.as_text())

@@ -1,0 +1,94 @@
+"""What an operator of the cloud provides, through its APIs; may be repeated."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from socle.errors import MachineError
+from socle.lab import wiring
+from socle.lab.wiring import Wiring
+from socle.messages import _
+
+
+def connect(where: Wiring, password: str, certificate: Path, user: str = "admin", project: str = "admin") -> Any:
+    import openstack
+
+    return openstack.connect(
+        auth_url=f"https://{where.services}:5000/v3",
+        username=user,
+        password=password,
+        project_name=project,
+        user_domain_name="Default",
+        project_domain_name="Default",
+        region_name=where.region,
+        cacert=str(certificate),
+        verify=True,
+    )
+
+
+def image(cloud: Any, where: Wiring, disk: Path) -> None:
+    """Public, for everyone; marked with the layer it came from."""
+    layer = disk.parent.name
+    for known in cloud.image.images(name=where.image):
+        if known.properties.get("socle_layer") == layer and known.status == "active":
+            return
+        cloud.image.delete_image(known)
+    cloud.create_image(
+        where.image,
+        filename=str(disk),
+        disk_format="raw",
+        container_format="bare",
+        visibility="public",
+        validate_checksum=False,
+        use_import=False,
+        wait=True,
+        properties={"socle_layer": layer, "hw_disk_bus": "virtio"},
+    )
+
+
+def flavours(cloud: Any, where: Wiring) -> None:
+    known = {flavour.name for flavour in cloud.compute.flavors()}
+    for name, size in where.flavours.items():
+        if name not in known:
+            ram = int(size["memory"] * 1024)
+            cloud.compute.create_flavor(name=name, ram=ram, vcpus=int(size["vcpus"]), disk=int(size["disk"]))
+
+
+def volume_type(cloud: Any, where: Wiring) -> None:
+    if not cloud.block_storage.find_type(where.volume_type):
+        cloud.block_storage.create_type(name=where.volume_type, extra_specs={"volume_backend_name": "lab"})
+
+
+def external_network(cloud: Any, where: Wiring) -> None:
+    network = cloud.network
+    found = network.find_network(where.external_network) or network.create_network(
+        name=where.external_network,
+        is_router_external=True,
+        provider_network_type="flat",
+        provider_physical_network="physnet1",
+    )
+    name = f"{where.external_network}-4"
+    if not network.find_subnet(name):
+        network.create_subnet(
+            name=name,
+            network_id=found.id,
+            ip_version=4,
+            cidr=str(where.public),
+            gateway_ip=str(where.gateway),
+            allocation_pools=[{"start": where.pool[0], "end": where.pool[1]}],
+            enable_dhcp=False,
+        )
+
+
+def wait_for_hosts(cloud: Any, seconds: float = 120) -> None:
+    """Until the scheduler knows every compute host: before, the first server is "No valid host"."""
+    end = time.monotonic() + seconds
+    wanted = set(wiring.COMPUTE_HOSTS)
+    while time.monotonic() < end:
+        mapped = {host.name for host in cloud.compute.hypervisors(details=True) if host.state == "up"}
+        if wanted <= mapped:
+            return
+        time.sleep(0.5)
+    raise MachineError("SOC-6012", _("the compute hosts do not appear: {names}").format(names=", ".join(wanted)))

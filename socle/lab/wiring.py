@@ -1,0 +1,99 @@
+"""Where the lab is: folders on the host, folders inside, addresses, ports.
+
+Addresses come from the cloud file `stacks/clouds/lab.yaml`, where alone they are written.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from socle import content
+from socle.paths import cache_dir
+
+HOME = Path(os.environ.get("SOCLE_LAB", "/var/lib/socle/lab"))
+ACCESS = HOME / "access"  # what an operator gets
+ROOT = HOME / "root"  # mount point of the lab's root, in its own mount namespace only
+UPPER = HOME / "upper"
+WORK = HOME / "work"
+ETC = HOME / "etc"
+DATA = HOME / "data"
+RUN = HOME / "run"
+LOG = HOME / "log"
+INIT = RUN / "init.json"  # process of the lab's PID 1, with its start time
+SERVICES = RUN / "services.json"  # written by the supervisor
+SECRETS = HOME / "secrets.json"
+
+INSIDE = "/lab"  # data, etc, run, log and mirror are bound below it
+VENV = "/opt/openstack"
+CODE = "/opt/socle"
+
+DEVICE = "socle0"  # host end of the link
+TABLE = "socle_lab"  # nftables table on the host
+CGROUP = "socle-lab"
+CHASSIS = "lab"  # the one OVN chassis
+COMPUTE_HOSTS = ("lab-1", "lab-2", "lab-3")
+LOCAL_PORTS = 20000  # an API listens on loopback at its public port plus this; TLS is in front
+DYNAMIC_ZONES = ("example",)  # zones that take RFC 2136 updates with the operator's key
+TSIG_NAME = "socle"
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Addresses of one lab, as the cloud file gives them."""
+
+    host_link: ipaddress.IPv4Interface
+    lab_link: ipaddress.IPv4Interface
+    public: ipaddress.IPv4Network
+    gateway: ipaddress.IPv4Address
+    services: ipaddress.IPv4Address
+    pool: tuple[str, str]
+    domain: str
+    region: str
+    project: str
+    zone: str
+    external_network: str
+    volume_type: str
+    image: str
+    flavours: dict[str, dict[str, float]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(f"{name}.{self.domain}" for name in ("ns", "registry", "mirror", "time", "cloud"))
+
+
+def cloud_file() -> dict[str, Any]:
+    import yaml
+
+    loaded: dict[str, Any] = yaml.safe_load((content.folder("stacks") / "clouds" / "lab.yaml").read_text())
+    return loaded
+
+
+@cache
+def wiring() -> Wiring:
+    cloud = cloud_file()
+    lab = cloud["lab"]
+    return Wiring(
+        host_link=ipaddress.IPv4Interface(lab["link"]["host"]),
+        lab_link=ipaddress.IPv4Interface(lab["link"]["guest"]),
+        public=ipaddress.IPv4Network(cloud["external_network"]["cidr"]),
+        gateway=ipaddress.IPv4Address(lab["gateway"]),
+        services=ipaddress.IPv4Address(lab["services_address"]),
+        pool=(lab["floating_pool"][0], lab["floating_pool"][1]),
+        domain=lab["domain"],
+        region=cloud["region"],
+        project=cloud["project"],
+        zone=cloud["zones"][0],
+        external_network=cloud["external_network"]["name"],
+        volume_type=cloud["volume_types"][0],
+        image=next(iter(cloud["images"].values()))["name"],
+        flavours=cloud["flavours"],
+    )
+
+
+def layers_dir() -> Path:
+    return cache_dir() / "lab"
