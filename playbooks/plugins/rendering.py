@@ -1,0 +1,57 @@
+"""Renders the configuration files: one code for `check`, in-process, and for the action that deploys them.
+
+A role lists its files in `vars/main.yml`, `<role>_files`: each entry has `path` and one of `template` (with `owner`,
+`group`, `mode`, `validate`), `folder: true`, `link` or `absent: true`. `optional: true`: no file where it is empty.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+# What the inventory and the vault say of a node: the only names that a template may use, besides a task's own.
+MODEL = (
+    "stack", "names", "flows", "peers", "surroundings", "operator", "images", "trust", "node", "openings", "secrets",
+)  # fmt: skip
+DEFAULTS = {"owner": "root", "group": "root", "mode": "0644"}
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def environment(templates: Path) -> jinja2.Environment:
+    """An unknown variable is an error, never an empty string."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  configuration files, no HTML from users
+    )
+    made.filters["sha256"] = sha256
+    return made
+
+
+def rendered(files: Iterable[Mapping[str, Any]], templates: Path, variables: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The entries with their paths and, for templates, `content` filled in; nothing else of the entry changes."""
+    engine = environment(templates)
+    done = []
+    for entry in files:
+        one: dict[str, Any] = {**DEFAULTS, **entry}
+        for key in ("path", "owner", "group", "link"):
+            if "{{" in one.get(key, ""):
+                one[key] = engine.from_string(one[key]).render(variables)
+        if template := one.pop("template", None):
+            one["content"] = engine.get_template(template).render(variables)
+            if one.pop("optional", False) and not one["content"].strip():
+                one = {"path": one["path"], "absent": True}
+        done.append(one)
+    return done

@@ -1,0 +1,185 @@
+#!/usr/bin/python3
+"""Reads what runs on a node and prints it as one JSON object. Arguments: paths of files to describe. No secret in it."""
+
+import glob
+import grp
+import hashlib
+import json
+import os
+import pwd
+import re
+import subprocess
+import sys
+
+SYSCTL = (
+    "kernel.dmesg_restrict", "kernel.kptr_restrict", "kernel.randomize_va_space", "kernel.sysrq",
+    "kernel.unprivileged_bpf_disabled", "kernel.perf_event_paranoid", "kernel.yama.ptrace_scope", "fs.suid_dumpable",
+    "fs.protected_symlinks", "fs.protected_hardlinks", "fs.protected_fifos", "fs.protected_regular",
+    "net.ipv4.ip_forward", "net.ipv4.tcp_syncookies", "net.ipv4.conf.all.rp_filter",
+    "net.ipv4.conf.all.accept_redirects", "net.ipv4.conf.all.send_redirects", "net.ipv4.conf.all.accept_source_route",
+    "net.ipv6.conf.all.disable_ipv6", "net.core.rmem_max", "net.core.wmem_max",
+)
+CAP_SYS_TIME = 25
+
+
+def run(*command):
+    """Its standard output; empty when the program is missing or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def read(path):
+    try:
+        with open(path) as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def os_release():
+    pairs = (line.split("=", 1) for line in read("/etc/os-release").splitlines() if "=" in line)
+    values = {key: value.strip('"') for key, value in pairs}
+    return {"id": values.get("ID"), "version": values.get("VERSION_ID"), "debian": read("/etc/debian_version").strip(),
+            "kernel": os.uname().release}
+
+
+def sockets():
+    """Listening TCP sockets and bound UDP ones, each with the process that holds it."""
+    found = set()
+    for line in run("ss", "-Hltnup").splitlines():
+        protocol, _state, _receive, _send, local, *rest = line.split()
+        address, _, port = local.rpartition(":")
+        process = re.search(r'\(\("([^"]+)"', " ".join(rest))
+        found.add((protocol, address.strip("[]").partition("%")[0], int(port), process[1] if process else ""))
+    return [dict(zip(("protocol", "address", "port", "process"), one)) for one in sorted(found)]
+
+
+def sshd():
+    said = run("sshd", "-T") or run("/usr/sbin/sshd", "-T")
+    values = {}
+    for line in said.splitlines():
+        key, _, value = line.partition(" ")
+        values.setdefault(key.lower(), value)
+    return values
+
+
+def failed_units():
+    return [line.split()[0] for line in run("systemctl", "list-units", "--failed", "--plain", "--no-legend").splitlines()]
+
+
+def services():
+    units = ("ssh", "nftables", "chrony", "systemd-journald", "systemd-resolved", "livekit", "coturn", "nginx",
+             "valkey-server", "apparmor", "auditd")
+    return {unit: subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False).stdout.strip()
+            for unit in units}
+
+
+def packages():
+    lines = run("dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Version}\n").splitlines()
+    return {name: version for status, name, version in (line.split() for line in lines) if status == "installed"}
+
+
+def files(paths):
+    found = {}
+    for path in paths:
+        try:
+            info = os.lstat(path)
+        except OSError:
+            found[path] = None
+            continue
+        found[path] = {"owner": name(pwd.getpwuid, info.st_uid), "group": name(grp.getgrgid, info.st_gid),
+                       "mode": format(info.st_mode & 0o7777, "04o")}
+        if os.path.isfile(path):
+            with open(path, "rb") as stream:
+                found[path]["sha256"] = hashlib.sha256(stream.read()).hexdigest()
+    return found
+
+
+def name(database, number):
+    try:
+        return database(number)[0]
+    except KeyError:
+        return str(number)
+
+
+def images():
+    try:
+        listed = json.loads(run("podman", "images", "--format", "json") or "[]")
+    except ValueError:
+        return []
+    return [{"names": image.get("Names") or [], "digests": sorted(image.get("RepoDigests") or [image.get("Digest")])}
+            for image in listed]
+
+
+def containers():
+    try:
+        listed = json.loads(run("podman", "ps", "--format", "json") or "[]")
+    except ValueError:
+        return []
+    return [{"name": (one.get("Names") or [""])[0], "image": one.get("Image"), "state": one.get("State")} for one in listed]
+
+
+def sysctl():
+    values = {key: read("/proc/sys/" + key.replace(".", "/")).strip() for key in SYSCTL}
+    return {key: value for key, value in values.items() if value}
+
+
+def clock():
+    """`offset` in seconds. `steered`: whether this node may set its clock at all."""
+    fields = run("chronyc", "-c", "-n", "tracking").strip().split(",")
+    sources = [line.split(",") for line in run("chronyc", "-c", "-n", "sources").splitlines()]
+    bounding = int((re.search(r"CapBnd:\s*(\w+)", read("/proc/1/status")) or ["", "0"])[1], 16)
+    known = len(fields) > 5 and bool(fields[0].strip("0"))
+    return {
+        "synchronised": known and fields[-1] != "Not synchronised",
+        "offset": float(fields[4]) if known else None,
+        "sources": [{"address": one[2], "selected": one[1] == "*"} for one in sources if len(one) > 2],
+        "steered": bool(bounding >> CAP_SYS_TIME & 1),
+    }
+
+
+def firewall():
+    try:
+        return json.loads(run("nft", "-j", "list", "table", "inet", "socle") or "{}").get("nftables")
+    except ValueError:
+        return None
+
+
+def mounts():
+    rows = (line.split() for line in read("/proc/self/mounts").splitlines())
+    wanted = ("ext4", "xfs", "btrfs", "overlay", "tmpfs")
+    return [{"device": row[0], "path": row[1], "type": row[2], "options": row[3].split(",")} for row in rows if row[2] in wanted]
+
+
+def accounts():
+    shadow = {line.split(":")[0]: line.split(":")[1] for line in read("/etc/shadow").splitlines()}
+    shells = [entry.pw_name for entry in pwd.getpwall() if not entry.pw_shell.endswith(("nologin", "false", "sync"))]
+    with_password = sorted(user for user, field in shadow.items() if field and field[0] not in "!*")
+    return {"with_shell": sorted(shells), "with_password": with_password, "root_locked": shadow.get("root", "")[:1] in ("!", "*")}
+
+
+def certificates():
+    found = {}
+    for path in glob.glob("/etc/nginx/tls/*.crt") + glob.glob("/etc/turnserver/*.crt") + glob.glob("/etc/valkey/tls/*.crt"):
+        text = run("openssl", "x509", "-in", path, "-noout", "-enddate")
+        found[path] = text.partition("=")[2].strip() or None
+    return found
+
+
+def main():
+    container = run("systemd-detect-virt", "--container").strip()
+    facts = {
+        "os": os_release(), "container": container not in ("", "none"), "virtualisation": container or "none",
+        "sockets": sockets(), "sshd": sshd(), "firewall": firewall(), "failed_units": failed_units(),
+        "services": services(), "packages": packages(), "files": files(sys.argv[1:]), "images": images(),
+        "containers": containers(), "sysctl": sysctl(), "time": clock(), "mounts": mounts(), "accounts": accounts(),
+        "certificates": certificates(),
+    }
+    json.dump(facts, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

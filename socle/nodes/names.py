@@ -1,0 +1,126 @@
+"""Publishes the stack's public names: RFC 2136 with TSIG, or a zone file to hand over."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from socle import paths
+from socle.errors import CloudError, NodeError
+from socle.messages import _
+from socle.nodes.outputs import Outputs
+from socle.nodes.vault import write_private
+from socle.stack.load import LoadedStack
+from socle.topology import Topology
+from socle.topology.flows import port
+
+TTL = 60  # seconds: an address that changes is followed within a minute
+KEY = re.compile(r'key\s+"?([^"\s{]+)"?\s*\{\s*algorithm\s+"?([\w.-]+)"?\s*;\s*secret\s+"([^"]+)"\s*;\s*\}\s*;?')
+
+
+def records(topology: Topology, outputs: Outputs) -> dict[str, list[str]]:
+    """Name -> the floating addresses of its tier, sorted."""
+    return {
+        record.fqdn: sorted(
+            address
+            for node in topology.tier(record.tier).nodes
+            if (address := outputs[node.name].floating_address) is not None
+        )
+        for record in topology.records
+    }
+
+
+def publish(loaded: LoadedStack, topology: Topology, outputs: Outputs) -> bool:
+    """Makes the names resolve. Returns whether anything was changed; False too when a zone file is handed over."""
+    wanted = records(topology, outputs)
+    if loaded.cloud.dns.update == "rfc2136":
+        return _update(loaded, topology.domain, wanted)
+    write_private(paths.stack_dir(loaded.name) / f"{topology.domain}.zone", zone_file(wanted).encode("ascii"))
+    return False
+
+
+def withdraw(loaded: LoadedStack, topology: Topology) -> bool:
+    """Removes the names, when the stack is taken down."""
+    if loaded.cloud.dns.update != "rfc2136":
+        return False
+    return _update(loaded, topology.domain, {record.fqdn: [] for record in topology.records})
+
+
+def zone_file(wanted: dict[str, list[str]]) -> str:
+    return "".join(f"{name}. {TTL} IN A {address}\n" for name, addresses in wanted.items() for address in addresses)
+
+
+def _update(loaded: LoadedStack, domain: str, wanted: dict[str, list[str]]) -> bool:
+    import dns.exception
+    import dns.name
+    import dns.query
+    import dns.rcode
+    import dns.tsigkeyring
+    import dns.update
+
+    server = str(loaded.cloud.dns.server)
+    name, algorithm, secret = _tsig(loaded)
+    keyring = dns.tsigkeyring.from_text({name: secret})
+    at = port("names")
+    try:
+        zone = _zone(domain, server, at)
+        if all(_resolved(one, server, at) == addresses for one, addresses in wanted.items()):
+            return False
+        change = dns.update.UpdateMessage(zone, keyring=keyring, keyalgorithm=algorithm)
+        for one, addresses in wanted.items():
+            relative = dns.name.from_text(one)
+            change.delete(relative, "A")
+            for address in addresses:
+                change.add(relative, TTL, "A", address)
+        answer = dns.query.tcp(change, server, timeout=10, port=at)
+    except (dns.exception.DNSException, OSError) as error:
+        raise CloudError(
+            "SOC-5301", "the name server cannot be updated: {server}", hint=str(error)[:200], server=server
+        ) from None
+    if answer.rcode() != dns.rcode.NOERROR:
+        raise CloudError(
+            "SOC-5302",
+            "the name server refuses to publish {domain}: {answer}",
+            hint=_("does it hold the zone, and does it allow this key to change it?"),
+            domain=domain,
+            answer=dns.rcode.to_text(answer.rcode()),
+        )
+    return True
+
+
+def _zone(domain: str, server: str, at: int) -> str:
+    """The nearest zone above the domain that the server says it is the authority of."""
+    import dns.flags
+    import dns.message
+    import dns.query
+    import dns.rdatatype
+
+    labels = domain.split(".")
+    for start in range(len(labels)):
+        candidate = ".".join(labels[start:])
+        question = dns.message.make_query(candidate, dns.rdatatype.SOA)
+        answer = dns.query.udp(question, server, timeout=5, port=at)
+        if answer.flags & dns.flags.AA and answer.answer:
+            return candidate
+    raise CloudError("SOC-5302", "the name server holds no zone of: {domain}", domain=domain)
+
+
+def _resolved(name: str, server: str, at: int) -> list[str]:
+    import dns.message
+    import dns.query
+    import dns.rdatatype
+
+    answer = dns.query.udp(dns.message.make_query(name, dns.rdatatype.A), server, timeout=5, port=at)
+    return sorted(item.address for rrset in answer.answer if rrset.rdtype == dns.rdatatype.A for item in rrset)
+
+
+def _tsig(loaded: LoadedStack) -> tuple[str, str, str]:
+    """Name, algorithm and secret of the key file, in nsupdate's syntax."""
+    file = Path(loaded.cloud.dns.key_file or "")
+    try:
+        found = KEY.search(file.read_text(encoding="ascii"))
+    except (OSError, UnicodeDecodeError):
+        raise NodeError("SOC-5303", "the key for name updates cannot be read: {file}", file=file) from None
+    if found is None:
+        raise NodeError("SOC-5303", "not a TSIG key in nsupdate's syntax: {file}", file=file)
+    return found[1], found[2], found[3]

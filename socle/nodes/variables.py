@@ -1,0 +1,109 @@
+"""What the roles and their templates are told about a node. Pure; ports and addresses come from the topology alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from socle.nodes.outputs import Outputs
+from socle.stack.load import LoadedStack
+from socle.topology import Topology
+from socle.topology.flows import Flow, PublicOf
+from socle.topology.model import Node
+from socle.topology.openings import Opening, openings
+
+Variables = dict[str, Any]
+
+
+def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key: str, trust: str) -> Variables:
+    """The same for every node. `trust`: the certificate authority of the cloud and its services in PEM, or ''."""
+    around = loaded.cloud.surroundings
+    stack = loaded.stack
+    system = loaded.release.operating_system
+    livekit = loaded.release.images["livekit"]
+    return {
+        "stack": {
+            "name": loaded.name,
+            "organisation": stack.organisation,
+            "environment": str(stack.environment.value),
+            "lab": stack.environment.value == "lab",
+            "largest_room": stack.people.largest_room,
+        },
+        "names": {name: topology.record(name).fqdn for name in ("visio", "signalling", "turn")},
+        "flows": {flow.name: _flow(flow) for flow in topology.flows},
+        "peers": {
+            tier.name: [
+                {
+                    "name": node.name,
+                    "address": outputs[node.name].address,
+                    "floating_address": outputs[node.name].floating_address,
+                }
+                for node in tier.nodes
+            ]
+            for tier in topology.tiers
+        },
+        "surroundings": {
+            kind: {"address": str(server.address), "name": server.name}
+            for kind in ("names", "time", "mirror", "registry")
+            for server in (getattr(around, kind),)
+        },
+        "operator": {"name": loaded.cloud.images[system].user, "public_key": public_key},
+        "images": {"livekit": livekit.pinned or f"{livekit.reference}:{livekit.version}"},
+        "trust": trust,
+    }
+
+
+def of_node(topology: Topology, node: Node, outputs: Outputs) -> Variables:
+    output = outputs[node.name]
+    return {
+        "node": {
+            "name": node.name,
+            "tier": node.tier,
+            "zone": node.zone,
+            "level": topology.tier(node.tier).level,
+            "address": output.address,
+            "floating_address": output.floating_address,
+            "instance_id": output.instance_id,
+            "volume_id": output.volume_id,
+            "mount": node.volume.mount if node.volume else None,
+        },
+        "openings": resolved(topology, node.tier, outputs),
+    }
+
+
+def resolved(topology: Topology, tier: str, outputs: Outputs) -> dict[str, list[Variables]]:
+    """The tier's openings with addresses: `{ingress: [...], egress: [...]}`; an empty `remote` is anywhere."""
+    reasons = {flow.name: flow.why for flow in topology.flows}
+    found: dict[str, list[Variables]] = {"ingress": [], "egress": []}
+    for opening in openings(topology, tier):
+        remote = remote_addresses(topology, opening, outputs)
+        if remote or opening.remote == "0.0.0.0/0":
+            found[opening.direction].append(
+                {
+                    "flow": opening.flow,
+                    "why": reasons[opening.flow],
+                    "protocol": opening.protocol,
+                    "ports": _ports(opening.first, opening.last),
+                    "remote": remote,
+                }
+            )
+    return found
+
+
+def remote_addresses(topology: Topology, opening: Opening, outputs: Outputs) -> list[str]:
+    """Sorted addresses or blocks of the other end; empty for anywhere."""
+    if isinstance(opening.remote, PublicOf):
+        public = [outputs[node.name].floating_address for node in topology.tier(opening.remote.tier).nodes]
+        return sorted(address for address in public if address)
+    if opening.remote_is_tier:
+        return sorted(outputs[node.name].address for node in topology.tier(opening.remote).nodes)
+    return [] if opening.remote == "0.0.0.0/0" else [opening.remote.removesuffix("/32")]
+
+
+def _flow(flow: Flow) -> Mapping[str, Any]:
+    one = {"port": flow.first} if flow.first == flow.last else {}
+    return {"protocol": flow.protocol, "first": flow.first, "last": flow.last, "ports": flow.ports, **one}
+
+
+def _ports(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"

@@ -1,0 +1,163 @@
+"""The stack's secrets: made once, encrypted with ansible-vault in `<state>/<stack>/secrets.yml`, never clear on disk.
+
+What the file holds, decrypted: `secrets:` with one entry per secret of the topology. A token is a string, an SSH key
+`{private, public}`, a certificate `{key, certificate}` (PEM, the issuer's certificate appended).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from socle import paths
+from socle.errors import NodeError
+from socle.messages import _
+from socle.nodes import certificates
+from socle.stack.load import LoadedStack
+from socle.topology import Topology
+from socle.topology.model import Secret
+
+TOKEN_BYTES = 32  # 256 bits
+
+
+@dataclass(frozen=True)
+class Vault:
+    """An open vault. Its text form never shows a value."""
+
+    file: Path
+    values: Mapping[str, Any]
+
+    def token(self, name: str) -> str:
+        return str(self.values[name])
+
+    @property
+    def private_key(self) -> str:
+        return str(self.values["ssh_key"]["private"])
+
+    @property
+    def public_key(self) -> str:
+        return str(self.values["ssh_key"]["public"])
+
+    def __repr__(self) -> str:
+        return f"Vault({self.file}, {sorted(self.values)})"
+
+
+def passphrase_file() -> Path:
+    """The file that holds the passphrase: `SOCLE_PASSPHRASE_FILE`, else one made once beside the stacks' state."""
+    if given := os.environ.get("SOCLE_PASSPHRASE_FILE"):
+        return Path(given)
+    file = paths.state_dir() / "passphrase"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_once(file, secrets.token_urlsafe(TOKEN_BYTES) + "\n")
+    return file
+
+
+def vault_file(stack: str) -> Path:
+    return paths.stack_dir(stack) / "secrets.yml"
+
+
+def open_vault(loaded: LoadedStack, topology: Topology, now: datetime | None = None) -> Vault:
+    """The stack's secrets, after making those that are missing and renewing certificates near their end.
+
+    Raises NodeError when the vault cannot be opened, CertificatesError when a certificate cannot be issued.
+    """
+    file = vault_file(loaded.name)
+    before = read_vault(loaded.name)
+    values = dict(before)
+    for secret in topology.secrets:
+        values[secret.name] = _value(loaded, secret, values.get(secret.name), now or datetime.now(UTC))
+        if values[secret.name] != before.get(secret.name):
+            _write(file, values)  # at once: a certificate that is refused next must not lose a key made here
+    certificates.require_all(loaded, topology.secrets, values)
+    return Vault(file, values)
+
+
+def read_vault(stack: str) -> dict[str, Any]:
+    """What the vault holds; empty when there is none yet."""
+    file = vault_file(stack)
+    if not file.exists():
+        return {}
+    from ansible.errors import AnsibleError
+
+    try:
+        text = _cipher().decrypt(file.read_bytes())
+    except AnsibleError:
+        raise NodeError(
+            "SOC-5201",
+            "the secrets cannot be decrypted: {file}",
+            hint=_("is this the passphrase they were made with? {file}").format(file=passphrase_file()),
+            file=file,
+        ) from None
+    return dict(yaml.safe_load(text)["secrets"])
+
+
+def _value(loaded: LoadedStack, secret: Secret, current: Any, now: datetime) -> Any:
+    if secret.kind == "certificate":
+        return certificates.current_or_new(loaded, secret, current, now)
+    if current is not None:
+        return current
+    return _ssh_key(loaded.name) if secret.kind == "ssh-key" else secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def _ssh_key(stack: str) -> dict[str, str]:
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption())
+    public = key.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH)
+    return {"private": private.decode(), "public": f"{public.decode()} socle-{stack}"}
+
+
+def _cipher() -> Any:
+    from ansible.parsing.vault import VaultLib, VaultSecret
+
+    file = passphrase_file()
+    try:
+        passphrase = file.read_bytes().strip()
+    except OSError as error:
+        raise NodeError("SOC-5202", "the passphrase cannot be read: {file}", file=error.filename) from None
+    if not passphrase:
+        raise NodeError("SOC-5202", "the passphrase is empty: {file}", file=file)
+    return VaultLib([("default", VaultSecret(passphrase))])
+
+
+def _write(file: Path, values: Mapping[str, Any]) -> None:
+    text = yaml.safe_dump({"secrets": dict(values)}, sort_keys=True)
+    write_private(file, _cipher().encrypt(text))
+
+
+def write_private(file: Path, data: bytes) -> None:
+    """Atomic: the old file or the new one, readable by its owner alone."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _write_once(file: Path, text: str) -> None:
+    """Two runs that start together agree on the one that was first."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text)
+    try:
+        os.link(name, file)
+    except FileExistsError:
+        pass
+    finally:
+        Path(name).unlink()
