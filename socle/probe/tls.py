@@ -1,0 +1,90 @@
+"""A TLS port: the handshake verified against the name and the authority, and the old protocols refused."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import warnings
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+TIMEOUT = 5.0
+RENEW_BEFORE_DAYS = 7
+OLD = ("TLSv1", "TLSv1_1")
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """`failure` is empty when name, authority, dates and protocol are right."""
+
+    failure: str
+    protocol: str = ""
+    cipher: str = ""
+    not_after: str = ""
+    names: tuple[str, ...] = ()
+    old: dict[str, str] | None = None  # protocol -> refused, unanswered, accepted or unknown
+
+
+def trust(ca: Path | None) -> ssl.SSLContext:
+    """The machine's authorities and the stack's own."""
+    context = ssl.create_default_context()
+    if ca:
+        context.load_verify_locations(cafile=ca)
+    return context
+
+
+def handshake(address: str, port: int, name: str, ca: Path | None, *, timeout: float = TIMEOUT) -> Handshake:
+    try:
+        with (
+            socket.create_connection((address, port), timeout) as plain,
+            trust(ca).wrap_socket(plain, server_hostname=name) as tls,
+        ):
+            certificate: dict[str, Any] = tls.getpeercert() or {}
+            protocol, cipher = tls.version() or "", (tls.cipher() or ("",))[0]
+    except ssl.SSLCertVerificationError as error:
+        return Handshake(f"certificate refused: {error.verify_message}")
+    except ssl.SSLError as error:
+        return Handshake(f"no TLS: {error.reason or error}")
+    except TimeoutError:
+        return Handshake("no answer")
+    except OSError as error:
+        return Handshake(error.strerror or str(error))
+    names = tuple(value for _kind, value in certificate.get("subjectAltName", ()))
+    until = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+    # the handshake above is the positive control of these refusals
+    old = {protocol_: _old_protocol(address, port, name, protocol_, min(timeout, 2.0)) for protocol_ in OLD}
+    accepted = [protocol_ for protocol_, answer in old.items() if answer == "accepted"]
+    failure = f"accepts {', '.join(accepted)}" if accepted else ""
+    days = (until - datetime.now(UTC)).days
+    if days < RENEW_BEFORE_DAYS:
+        failure = failure or f"certificate ends in days: {days}"
+    return Handshake(failure, protocol, cipher, until.isoformat(), names, old)
+
+
+def _old_protocol(address: str, port: int, name: str, protocol: str, timeout: float) -> str:
+    """Offers one old protocol and nothing newer. Only an answer of the server counts as a refusal."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, protocol)
+    except (ssl.SSLError, ValueError):
+        return "unknown"  # this machine's OpenSSL cannot even offer it
+    try:
+        with (
+            socket.create_connection((address, port), timeout) as plain,
+            context.wrap_socket(plain, server_hostname=name),
+        ):
+            return "accepted"
+    except (ssl.SSLEOFError, ConnectionResetError):
+        return "refused"
+    except ssl.SSLError as error:
+        return "refused" if "ALERT" in (error.reason or "") else "unknown"
+    except TimeoutError:
+        return "unanswered"  # coturn's way of refusing: it keeps silent where a newer handshake was answered at once
+    except OSError:
+        return "unknown"
