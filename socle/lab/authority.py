@@ -25,9 +25,9 @@ def ensure_authority(certificate: Path, key: Path) -> None:
     builder = _builder(name, name, secret.public_key(), DAYS_AUTHORITY)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_usage(sign=True), critical=True)
-    made = builder.add_extension(
-        x509.SubjectKeyIdentifier.from_public_key(secret.public_key()), critical=False
-    ).sign(secret, hashes.SHA256())
+    made = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(secret.public_key()), critical=False).sign(
+        secret, hashes.SHA256()
+    )
     write_private(key, _pem_key(secret))
     write_private(certificate, made.public_bytes(serialization.Encoding.PEM).decode())
 

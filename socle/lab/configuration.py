@@ -211,8 +211,8 @@ class Files:
                 "allow_automatic_l3agent_failover": False,
                 "global_physnet_mtu": self.mtu,  # of the host's way out: nothing is fragmented on the way
             },
-            "nova": self._inner("neutron"),
-            "placement": self._inner("neutron"),
+            "nova": {**self._account("neutron"), "endpoint_type": "internal"},  # Neutron's word for the interface
+            "placement": {**self._account("neutron"), "endpoint_type": "internal"},
             "ml2": {
                 "type_drivers": "local,flat,vlan,geneve",
                 "tenant_network_types": "geneve",

@@ -14,7 +14,13 @@ from socle.lab.console import phase, say
 from socle.lab.layers import Layer
 from socle.messages import _
 
-PROGRAMS = {"mmdebstrap": "mmdebstrap", "ip": "iproute2", "unshare": "util-linux", "losetup": "mount", "mke2fs": "e2fsprogs"}
+PROGRAMS = {
+    "mmdebstrap": "mmdebstrap",
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "losetup": "mount",
+    "mke2fs": "e2fsprogs",
+}
 DATA_GIB = 6.0  # databases, the image twice, and a dozen instances at 0.4 GiB
 
 
@@ -36,7 +42,10 @@ def require_machine() -> None:
     """SOC-6004: this machine cannot run system containers."""
     probes = (
         (_("namespaces"), ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "true"]),
-        (_("virtual network devices"), ["unshare", "--net", "ip", "link", "add", "probe0", "type", "veth", "peer", "name", "probe1"]),
+        (
+            _("virtual network devices"),
+            ["unshare", "--net", "ip", "link", "add", "probe0", "type", "veth", "peer", "name", "probe1"],
+        ),
         (_("loop devices"), ["losetup", "-f"]),
     )
     for what, command in probes:

@@ -45,7 +45,7 @@ def mmdebstrap(packages: tuple[str, ...], machine: Machine, target: Path, log: P
     require_debian_keys()
     sources = target.parent / f"{target.name}.list"
     sources.write_text("\n".join(machine.apt_lines()) + "\n")
-    options = ["--aptopt=APT::Install-Recommends \"false\"", '--aptopt=Acquire::Languages "none"']
+    options = ['--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"']
     if machine.apt_proxy:
         options.append(f'--aptopt=Acquire::http::Proxy "{machine.apt_proxy}"')
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -45,7 +44,7 @@ def uwsgi(api: apis.Api) -> list[str]:
         "buffer-size": "65535",
         "add-header": "Connection: close",
         "chunked-input-limit": str(16 << 20),  # one chunk; image clients send 1 MiB, above the default
-        "set": f"start-time={int(time.time())}",  # an epoch, not %t: Neutron with OVN reads it
+        "set": "start-time={now}",  # Neutron with OVN names itself by it: an epoch (not %t), another one at each start
         "pyargv": "",
         "post-buffering": "0",
         "socket-timeout": "120",
@@ -193,7 +192,9 @@ def openstack() -> list[Record]:
     ]
     for host in COMPUTE_HOSTS:
         files = [f"--config-file={home}/.nova/{name}.conf" for name in ("compute", host)]
-        rows.append(service(f"nova-compute-{host}", [f"{VENV}/bin/nova-compute", *files], ["nova-conductor", "placement"]))
+        rows.append(
+            service(f"nova-compute-{host}", [f"{VENV}/bin/nova-compute", *files], ["nova-conductor", "placement"])
+        )
     for row in rows:
         row["environment"] = environment()
     return rows

@@ -153,8 +153,7 @@ defaults
 def firewall(where: Wiring) -> str:
     """Of the lab's own network namespace: what the world and the instances may reach."""
     tcp = ", ".join(
-        str(port)
-        for port in (*(a.port for a in apis.APIS), apis.REGISTRY_PORT, apis.MIRROR_PORT, apis.NAMES_PORT)
+        str(port) for port in (*(a.port for a in apis.APIS), apis.REGISTRY_PORT, apis.MIRROR_PORT, apis.NAMES_PORT)
     )
     return f"""flush ruleset
 table inet lab {{

@@ -281,5 +281,3 @@ def offer(where: wiring.Wiring, secrets: dict[str, str], stack: Layers) -> None:
 def computing(cloud: Any, where: wiring.Wiring) -> None:
     seed.flavours(cloud, where)
     seed.wait_for_hosts(cloud)
-
-

@@ -75,7 +75,7 @@ class Service:
                 os.chown(path, entry.pw_uid, entry.pw_gid)
         with (LOGS / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.record["argv"],
+                [word.replace("{now}", str(int(time.time()))) for word in self.record["argv"]],
                 env=self.record.get("environment") or {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"},
                 cwd="/lab",
                 stdin=subprocess.DEVNULL,

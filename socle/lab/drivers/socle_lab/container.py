@@ -253,9 +253,9 @@ class Container:
 
     def leave(self, cgroups):
         for own in cgroups:
-            (own.parent.parent / ("init/cgroup.procs" if (own.parent.parent / "init").is_dir() else "cgroup.procs")).write_text(
-                str(os.getpid())
-            )
+            (
+                own.parent.parent / ("init/cgroup.procs" if (own.parent.parent / "init").is_dir() else "cgroup.procs")
+            ).write_text(str(os.getpid()))
             for folder, _, _ in os.walk(own, topdown=False):
                 with contextlib.suppress(OSError):
                     os.rmdir(folder)
