@@ -1,0 +1,1 @@
+"""The rules that Socle judges stacks with, and the catalogue of controls they transpose."""

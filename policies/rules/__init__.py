@@ -1,0 +1,1 @@
+"""One module per family of controls. Each rule is a pure function with the mutation that trips it."""

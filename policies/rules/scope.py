@@ -1,0 +1,269 @@
+"""Scope, sovereignty, inventory: GOV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
+
+from policies import matrix, targets
+from policies.formats import yaml_of
+from socle.graph import Resource
+from socle.graph.model import FLOATING_IP, INSTANCE, SECURITY_GROUP_RULE, VOLUME
+from socle.policy.model import File, Model
+from socle.policy.mutation import (
+    in_file,
+    in_live,
+    inputs,
+    on_cloud,
+    on_resource,
+    on_stack,
+    removed,
+    together,
+)
+from socle.policy.outcome import Outcome, failed, judged, not_applicable, passed, unknown
+from socle.policy.rule import rule
+from socle.topology.flows import Flow
+from socle.topology.model import Tier
+
+QUALIFIED = "secnumcloud"
+TERRITORY = ("FR",)  # our default; a wider set is a ministry's own decision (SNC 19.2.b asks for the EU)
+INVENTORY = ("owner", "function", "environment", "security-need")
+
+
+def _data_classes(model: Model) -> Iterable[str]:
+    return ("media", "recordings", "transcripts", "other data")
+
+
+@rule(
+    "GOV-01",
+    phase="spec",
+    on=_data_classes,
+    key=("data",),
+    broken_by=together(
+        on_stack("data.media", "sensitive"), on_cloud("embedded", False), on_cloud("qualification.scheme", "none")
+    ),
+)
+def sensitive_data_on_a_qualified_offer(kind: str, model: Model) -> Outcome:
+    if kind == "other data":
+        return unknown(
+            "the stack file gives no class to chat, metadata, logs and accounts",
+            settled_in="process",
+            expected="a sensitivity for each",
+        )
+    sensitivity = str(getattr(model.loaded.stack.data, kind))
+    if sensitivity not in targets.SENSITIVE:
+        return passed(f"{kind} is {sensitivity}", "a declared sensitivity", key=("data", kind))
+    offer = model.loaded.cloud.qualification
+    wanted = "an offer qualified SecNumCloud, with its scope and an end date to come"
+    seen = (
+        f"{kind} is {sensitivity}; offer: {offer.scheme}, {offer.scope or 'no scope'}, until {offer.until or 'no date'}"
+    )
+    good = bool(_qualified(model) and offer.scope and offer.until and offer.until > model.today)
+    if good and sensitivity == "restricted":
+        return unknown(
+            f"{seen}; restricted data needs an approval of its own",
+            settled_in="process",
+            expected="a decision of approval for restricted data",
+            key=("data", kind),
+        )
+    return judged(good, seen, wanted, key=("data", kind) if good else ("cloud",))
+
+
+def _qualified(model: Model) -> bool:
+    scheme = model.loaded.cloud.qualification.scheme.lower().replace(" ", "")
+    return scheme.startswith(QUALIFIED)
+
+
+@rule(
+    "GOV-02",
+    phase="spec",
+    on=targets.stack,
+    key=("cloud",),
+    broken_by=together(on_stack("data.media", "sensitive"), on_cloud("qualification.scope", None)),
+)
+def the_region_is_in_the_scope(_stack: targets.Whole, model: Model) -> Outcome:
+    cloud = model.loaded.cloud
+    if not targets.is_sensitive(model):
+        return not_applicable("no data class of this stack asks for a qualified service")
+    scope = cloud.qualification.scope
+    wanted = f"a scope that names region {cloud.region}"
+    if not _qualified(model) or not scope:
+        return failed(f"{cloud.qualification.scheme}, scope: {scope or 'none'}", wanted)
+    if cloud.region.lower() in scope.lower():
+        return passed(f"scope: {scope}", wanted)
+    return unknown(f"the scope does not name region {cloud.region}: {scope}", settled_in="process", expected=wanted)
+
+
+@rule(
+    "GOV-02",
+    phase="runtime",
+    on=targets.stack,
+    key=("cloud",),
+    broken_by=in_live(
+        lambda live: live["endpoints"].append({"service": "x", "region": "Elsewhere", "url": "https://x"})
+    ),
+)
+def endpoints_are_in_the_region(_stack: targets.Whole, model: Model) -> Outcome:
+    endpoints = (model.live or {}).get("endpoints")
+    if not endpoints:
+        return unknown("the cloud's catalogue was not read", settled_in="runtime")
+    region = model.loaded.cloud.region
+    outside = [f"{e['service']} in {e['region']}" for e in endpoints if e.get("region") != region]
+    return judged(not outside, outside or f"{len(endpoints)} endpoints in {region}", f"every endpoint in {region}")
+
+
+@rule(
+    "GOV-03",
+    phase="plan",
+    on=(INSTANCE, VOLUME),
+    key=("cloud",),
+    broken_by=on_resource(INSTANCE, inputs(availability_zone="elsewhere-1a")),
+)
+def placed_in_a_known_zone(resource: Resource, model: Model) -> Outcome:
+    zone, zones = resource.get("availability_zone"), model.loaded.cloud.zones
+    if not isinstance(zone, str):
+        return unknown("no zone is asked for: the cloud chooses", settled_in="runtime", expected=zones)
+    zone = zone.partition(":")[0]
+    if zone not in zones:
+        return failed(f"zone {zone}", zones)
+    if model.loaded.cloud.embedded:
+        return passed(f"zone {zone}, on this machine", zones)
+    return unknown(
+        f"zone {zone} of {model.loaded.cloud.region}; its territory is the provider's statement",
+        settled_in="process",
+        expected=f"a zone in {', '.join(TERRITORY)}",
+    )
+
+
+@rule(
+    "GOV-04",
+    phase="config",
+    on=targets.file("media", "livekit.yaml"),
+    key=("domain",),
+    broken_by=in_file("media", "livekit.yaml", r"^rtc:", "webhook: {urls: ['https://elsewhere.example/hook']}\nrtc:"),
+)
+def media_nodes_name_no_third_party(file: File, model: Model) -> Outcome:
+    if file.text is None:
+        return failed("not rendered", "a configuration file")
+    declared = {model.topology.domain, *_surroundings(model)}
+    hosts = {host for host in _hosts(yaml_of(file.text)) if not _own(host, declared, model)}
+    return judged(not hosts, sorted(hosts) or "no host outside the stack", "hosts of the stack or of its cloud file")
+
+
+def _surroundings(model: Model) -> Iterator[str]:
+    around = model.loaded.cloud.surroundings
+    for server in (around.names, around.time, around.mirror, around.registry):
+        yield server.name
+        yield str(server.address)
+
+
+def _hosts(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _hosts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _hosts(item)
+    elif isinstance(value, str):
+        if "://" in value:
+            yield urlsplit(value).hostname or ""
+        elif value.count(":") == 1 and value.rpartition(":")[2].isdigit():
+            yield value.partition(":")[0]
+
+
+def _own(host: str, declared: set[str], model: Model) -> bool:
+    addresses = {node.address for node in model.topology.nodes}
+    return host in declared | addresses or host.endswith(f".{model.topology.domain}") or host.startswith("127.")
+
+
+@rule(
+    "GOV-05",
+    phase="plan",
+    on=(INSTANCE, VOLUME, FLOATING_IP),
+    key=("organisation",),
+    broken_by=on_resource(INSTANCE, inputs(metadata={}, tags=[])),
+)
+def every_item_says_what_it_is(resource: Resource, _model: Model) -> Outcome:
+    metadata = resource.get("metadata") or resource.get("value_specs") or {}
+    said = set(metadata) if isinstance(metadata, dict) else set()
+    said |= {str(tag).partition("=")[0] for tag in resource.get("tags") or ()}
+    if resource.type == FLOATING_IP and not said and resource.get("description"):
+        return unknown(f"description only: {resource.get('description')}", settled_in="process", expected=INVENTORY)
+    missing = [name for name in INVENTORY if name not in said and name.replace("-", "_") not in said]
+    return judged(not missing, f"missing: {', '.join(missing)}" if missing else sorted(said), INVENTORY)
+
+
+def _without_reason(model: Model) -> Model:
+    from dataclasses import replace
+
+    from socle.topology.flows import Flows
+
+    first, *rest = model.topology.flows
+    return replace(model, topology=replace(model.topology, flows=Flows((replace(first, why=""), *rest))))
+
+
+@rule(
+    "GOV-07",
+    phase="spec",
+    on=lambda model: tuple(model.topology.flows),
+    broken_by=_without_reason,
+)
+def every_flow_has_a_reason(flow: Flow, _model: Model) -> Outcome:
+    return judged(len(flow.why.strip()) > 5, flow.why or "no reason", "a justification")
+
+
+@rule(
+    "GOV-07",
+    phase="plan",
+    on=lambda model: (*model.plan.of(SECURITY_GROUP_RULE), *model.topology.tiers),
+    broken_by=on_resource(SECURITY_GROUP_RULE, removed),
+)
+def rules_equal_the_flow_matrix(subject: Resource | Tier, model: Model) -> Outcome:
+    wanted = matrix.expected(model)
+    if isinstance(subject, Tier):
+        present = {one for rule_ in model.plan.of(SECURITY_GROUP_RULE) if (one := matrix.opened(rule_, model))}
+        vague = {one.without_remote for one in present if one.remote == "?"}
+        missing = [
+            f"{flow}: {one}"
+            for one, flow in wanted.items()
+            if one.tier == subject.name and one not in present and one.without_remote not in vague
+        ]
+        return judged(not missing, missing or "every flow has its rule", "a rule for each flow of the matrix")
+    seen = matrix.opened(subject, model)
+    if seen is None:
+        return failed("a rule of a group that belongs to no tier", "a rule for a flow of the matrix")
+    if seen in wanted:
+        return passed(f"flow {wanted[seen]}: {seen}", "a flow of the matrix")
+    if seen.remote == "?" and seen.without_remote in {one.without_remote for one in wanted}:
+        return unknown(f"remote known after apply: {seen}", settled_in="runtime", expected="a flow of the matrix")
+    return failed(seen, "a flow of the matrix")
+
+
+def _with_a_twin(model: Model) -> Model:
+    from dataclasses import replace
+
+    from socle.policy.model import Neighbour
+
+    cloud = model.loaded.cloud
+    twin = Neighbour("twin", "another", model.loaded.stack.cloud, cloud.auth_url, cloud.project, "10.0.0.0/20")
+    return replace(model, neighbours=(*model.neighbours, twin))
+
+
+@rule(
+    "GOV-08",
+    phase="spec",
+    on=targets.stack,
+    key=("environment",),
+    broken_by=_with_a_twin,
+)
+def environments_share_nothing(_stack: targets.Whole, model: Model) -> Outcome:
+    stack, cloud = model.loaded.stack, model.loaded.cloud
+    here = (cloud.auth_url, cloud.project)
+    sharing = [
+        f"{n.name} ({n.environment})"
+        for n in model.neighbours
+        if (n.auth_url, n.project) == here and n.environment != str(stack.environment)
+    ]
+    wanted = f"a project of its own for {stack.environment}"
+    return judged(not sharing, f"project {cloud.project} shared with {', '.join(sharing)}" if sharing
+                  else f"project {cloud.project}", wanted)  # fmt: skip

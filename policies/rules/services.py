@@ -1,0 +1,240 @@
+"""Containers (CTR), logs and time (LOG), evidence (EVD)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from policies import targets
+from policies.formats import Directives, pairs, sections
+from socle.policy.model import Facts, File, Model
+from socle.policy.mutation import Mutation, in_facts, in_file
+from socle.policy.outcome import Outcome, failed, judged, passed, unknown
+from socle.policy.rule import rule
+from socle.policy.waiver import Waiver
+
+DANGEROUS = ("/var/run/docker.sock", "/run/podman/podman.sock", "/run/docker.sock")
+NET_BIND = {"CAP_NET_BIND_SERVICE", "NET_BIND_SERVICE"}  # what a declared service may add
+SOURCES = 2  # independent clocks
+
+
+def _container(file: File) -> Directives:
+    return sections(file.text or "").get("Container", {})
+
+
+def _in_unit(text: str) -> Mutation:
+    """A mutation: one more line in LiveKit's unit."""
+    return in_file("media", ".container", r"^\[Container\]$", f"[Container]\n{text}")
+
+
+@rule("CTR-01", phase="config", on=targets.containers, broken_by=_in_unit("PodmanArgs=--privileged"))
+def no_privilege(file: File, _model: Model) -> Outcome:
+    unit = _container(file)
+    arguments = " ".join(unit.get("PodmanArgs", ()))
+    hosts = [
+        v for v in unit.get("Volume", ()) if v.split(":")[0] in ("/", "/etc", "/var", "/usr", "/dev", "/proc", "/sys")
+    ]
+    problems = [
+        *(["privileged"] if "--privileged" in arguments else []),
+        *(f"device {d}" for d in unit.get("AddDevice", ())),
+        *(f"host path {v}" for v in hosts),
+        *(f"engine socket {v}" for v in unit.get("Volume", ()) if v.split(":")[0] in DANGEROUS),
+    ]
+    return judged(not problems, problems or "none", "no privileged mode, device, host path or engine socket")
+
+
+@rule(
+    "CTR-02", phase="config", on=targets.containers, broken_by=lambda model: _in_unit("Network=host")(_elsewhere(model))
+)
+def dedicated_network(file: File, model: Model) -> Outcome:
+    networks = _container(file).get("Network", ())
+    wanted = "a network of its own; LiveKit's host network is a recorded exception on a host of its own"
+    if "host" not in networks:
+        return passed(networks or "podman's own", wanted)
+    tier = model.tier(file.tier)
+    alone = len(list(model.files_of(file.tier, ".container"))) == 1
+    if tier is not None and tier.carries_calls and alone:
+        return unknown(
+            "host network: media needs the node's own addresses; the host runs nothing else",
+            settled_in="process",
+            expected="a recorded derogation",
+        )
+    return failed("host network", wanted)
+
+
+def _elsewhere(model: Model) -> Model:
+    """Another container beside LiveKit's."""
+    from dataclasses import replace
+
+    unit = model.file("media", ".container")
+    return replace(
+        model, files={**(model.files or {}), ("media", "/etc/containers/systemd/a.container"): unit.text or ""}
+    )
+
+
+@rule("CTR-03", phase="config", on=targets.containers, broken_by=_in_unit("PodmanArgs=--pid=host"))
+def separate_namespaces(file: File, _model: Model) -> Outcome:
+    unit = _container(file)
+    arguments = " ".join(unit.get("PodmanArgs", ()))
+    shared = [
+        name
+        for name in ("pid", "ipc", "uts", "userns")
+        if f"--{name}=host" in arguments or f"--{name} host" in arguments
+    ]
+    remapped = bool(unit.get("UserNS") or unit.get("User"))
+    seen = f"shared: {', '.join(shared)}" if shared else f"user {'set' if remapped else 'root'}"
+    return judged(not shared and remapped, seen, "no namespace of the host, another user than root")
+
+
+@rule(
+    "CTR-04",
+    phase="config",
+    on=targets.containers,
+    broken_by=in_file("media", ".container", r"^DropCapability=[^\n]*$", ""),
+)
+def capabilities_dropped(file: File, _model: Model) -> Outcome:
+    unit = _container(file)
+    dropped = {word.upper() for value in unit.get("DropCapability", ()) for word in value.split()}
+    added = {word.upper() for value in unit.get("AddCapability", ()) for word in value.split()}
+    fixed = [value.lower() for value in unit.get("NoNewPrivileges", ())]
+    problems = [
+        *([] if "ALL" in dropped else ["capabilities kept"]),
+        *(f"adds {name}" for name in sorted(added - NET_BIND)),
+        *([] if "true" in fixed else ["new privileges allowed"]),
+    ]
+    return judged(not problems, problems or "all dropped, no new privileges", "drop ALL, no new privileges")
+
+
+@rule(
+    "CTR-06",
+    phase="config",
+    on=targets.containers,
+    broken_by=in_file("media", ".container", r"^ReadOnly=true$", "ReadOnly=false"),
+)
+def read_only_root(file: File, _model: Model) -> Outcome:
+    value = (_container(file).get("ReadOnly") or ("false",))[-1]
+    return judged(value.lower() == "true", f"read-only: {value}", "read-only: true")
+
+
+@rule(
+    "CTR-07",
+    phase="config",
+    on=targets.containers,
+    key=("release",),
+    broken_by=in_file("media", ".container", r"^Image=[^\n]*$", "Image=docker.io/livekit/livekit-server:latest"),
+)
+def images_by_digest(file: File, model: Model) -> Outcome:
+    image = (_container(file).get("Image") or ("",))[-1]
+    known = {entry.pinned for entry in model.loaded.release.images.values() if entry.pinned}
+    wanted = "an image of the release, named by its digest"
+    if not re.search(r"@sha256:[0-9a-f]{64}$", image):
+        if model.loaded.cloud.embedded and image in {
+            f"{e.reference}:{e.version}" for e in model.loaded.release.images.values()
+        }:
+            return unknown(
+                f"{image}: the embedded cloud records the digest when it makes the image",
+                settled_in="runtime",
+                expected=wanted,
+            )
+        return failed(f"{image or 'no image'}: no digest", wanted)
+    digest = image.rpartition("@")[2]
+    return judged(any(pinned.endswith(digest) for pinned in known), image, wanted)
+
+
+@rule("CTR-08", phase="config", on=targets.containers, broken_by=_in_unit("LogDriver=none"))
+def logs_leave_the_container(file: File, _model: Model) -> Outcome:
+    driver = (_container(file).get("LogDriver") or ("journald",))[-1]  # Quadlet's default
+    return judged(driver in ("journald", "passthrough"), f"log driver {driver}", "journald")
+
+
+def _unbounded(model: Model) -> Model:
+    from dataclasses import replace
+
+    unit = model.file("media", ".container")
+    text = re.sub(r"(?m)^(MemoryMax|CPUQuota|CPUWeight|Memory)=.*$|--(memory|cpus)\S*", "", unit.text or "")
+    return replace(model, files={**(model.files or {}), ("media", unit.path): text})
+
+
+@rule("CTR-05", phase="config", on=targets.containers, broken_by=_unbounded)
+def bounded(file: File, _model: Model) -> Outcome:
+    parts = sections(file.text or "")
+    arguments = " ".join(_container(file).get("PodmanArgs", ()))
+    service = parts.get("Service", {})
+    memory = "MemoryMax" in service or "--memory" in arguments or "Memory" in _container(file)
+    processor = "CPUQuota" in service or "CPUWeight" in service or "--cpus" in arguments
+    missing = [name for name, there in (("memory", memory), ("processor", processor)) if not there]
+    return judged(
+        not missing, f"no limit: {', '.join(missing)}" if missing else "limits set", "memory and processor limits"
+    )
+
+
+@rule("LOG-01", phase="config", on=targets.file_of_every_tier("chrony.conf"), key=("cloud",),
+      broken_by=in_file("edge", "chrony.conf", r"^(server|pool) [^\n]*$", "# none"))  # fmt: skip
+def several_clocks(file: File, model: Model) -> Outcome:
+    wanted = f"{SOURCES} declared sources at least"
+    if file.text is None:
+        return failed("not rendered", wanted)
+    options = pairs(file.text)
+    sources = [v.split()[0] for name in ("server", "pool", "peer") for v in options.get(name, ()) if v]
+    if not sources:
+        return failed("no source", wanted)
+    own = {model.loaded.cloud.surroundings.time.name, str(model.loaded.cloud.surroundings.time.address)}
+    strangers = [s for s in sources if s not in own]
+    if strangers:
+        return failed(f"undeclared: {', '.join(strangers)}", wanted)
+    if len(sources) < SOURCES:
+        return unknown(
+            f"one name in the cloud file ({sources[0]}): how many clocks stand behind it is the ministry's to say",
+            settled_in="process",
+            expected=wanted,
+        )
+    return passed(sources, wanted)
+
+
+@rule(
+    "LOG-01",
+    phase="runtime",
+    on=targets.nodes,
+    broken_by=in_facts(lambda facts: facts.update(time={"synchronised": False, "offset": 3.0})),
+)
+def clocks_agree(facts: Facts, _model: Model) -> Outcome:
+    wanted = "synchronised, within 100 ms"
+    said: Any = (facts.data or {}).get("time")
+    if not isinstance(said, dict) or "synchronised" not in said:
+        return unknown("the clock was not read", settled_in="runtime", expected=wanted)
+    offset = abs(float(said.get("offset") or 0.0))
+    seen = f"{'synchronised' if said['synchronised'] else 'not synchronised'}, offset {offset:.4f} s"
+    return judged(bool(said["synchronised"]) and offset < 0.1, seen, wanted)
+
+
+@rule("LOG-10", phase="config", on=targets.file("media", "livekit.yaml"),
+      broken_by=in_file("media", "livekit.yaml", r"level: *\w+", "level: debug"))  # fmt: skip
+def logs_say_no_more_than_needed(file: File, _model: Model) -> Outcome:
+    from policies.formats import yaml_of
+
+    wanted = "info or above"
+    if file.text is None:
+        return failed("not rendered", wanted)
+    settings = yaml_of(file.text)
+    logging = settings.get("logging") or {}
+    levels = [
+        str(logging.get("level") or settings.get("log_level") or "info"),
+        str(logging.get("pion_level") or "error"),
+    ]
+    return judged(not {"debug", "trace"} & set(levels), levels, wanted)
+
+
+def _with_an_old_waiver(model: Model) -> Model:
+    from dataclasses import replace
+    from datetime import date
+
+    from socle.errors import Mark
+
+    old = Waiver("NET-01", (model.topology.stack,), "r", "c", "o", "a", date(2020, 1, 1), Mark("waivers/old.yaml"))
+    return replace(model, waivers=(*model.waivers, old))
+
+
+@rule("EVD-04", phase="spec", on=lambda model: model.waivers, broken_by=_with_an_old_waiver)
+def waivers_are_current(waiver: Waiver, model: Model) -> Outcome:
+    seen = f"{waiver.control}: {waiver.owner}, approved by {waiver.approver}, until {waiver.expires}"
+    return judged(not waiver.expired(model.today), seen, "an owner, a reason, a compensation, an end date to come")

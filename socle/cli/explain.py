@@ -1,0 +1,64 @@
+"""`socle explain`: what an error code or a control means, and what to do."""
+
+from __future__ import annotations
+
+import click
+
+from socle.errors import InputError
+from socle.messages import _, language
+
+
+@click.command()
+@click.argument("code")
+def explain(code: str) -> None:
+    """Say what an error code (SOC-1103) or a control (NET-02) means, and what to do."""
+    code = code.strip().upper()
+    if code.startswith("SOC-"):
+        click.echo("\n".join(_error(code)))
+    else:
+        click.echo("\n".join(_control(code)))
+
+
+def _error(code: str) -> list[str]:
+    from socle.codes import CODES
+    from socle.stack.explain import suggestion
+
+    found = CODES.get(code)
+    if found is None:
+        raise InputError("SOC-3005", _("no such code: {code}").format(code=code), hint=suggestion(code, sorted(CODES)))
+    return [f"{code}: {_(found.meaning)}", "", *_wrapped(_(found.remedy))]
+
+
+def _control(code: str) -> list[str]:
+    from socle.policy.catalogue import catalogue
+    from socle.policy.outcome import PHASES
+    from socle.policy.rule import rules
+    from socle.stack.explain import suggestion
+
+    book = catalogue()
+    control = book.controls.get(code)
+    if control is None:
+        hint = suggestion(code, list(book.controls)).partition(" one of")[0]
+        raise InputError("SOC-3005", _("no such control or code: {code}").format(code=code), hint=hint)
+    judged = [one.phase for one in rules() if one.control == code]
+    rows = {
+        _("severity"): control.severity,
+        _("owner"): {"C": _("customer"), "S": _("shared with the provider"), "P": _("provider")}[control.owner],
+        _("judged in"): ", ".join(phase for phase in PHASES if phase in judged) or _("no phase yet: not assessed"),
+        _("references"): ", ".join(control.references),
+        _("check"): control.check,
+        _("expected"): control.expected,
+        _("note"): control.note,
+        _("what to do"): control.remediation,
+    }
+    lines = [f"{control.id}: {control.text(language())}", ""]
+    for name, text in rows.items():
+        if text:
+            lines += _wrapped(f"{name}: {text}")
+    return lines
+
+
+def _wrapped(text: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, 80, subsequent_indent="  ")

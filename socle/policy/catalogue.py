@@ -1,0 +1,142 @@
+"""The controls: what each one asks, how severe, from which document. Read from policies/controls.yaml.
+
+The YAML is large (4,000 lines), so its JSON form is kept in the cache under the digest of the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from socle import content
+from socle.errors import InputError, Mark
+from socle.paths import cache_dir
+
+Severity = Literal["critical", "high", "medium", "low", "info"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
+OWNERS = ("C", "S", "P")
+
+
+@dataclass(frozen=True)
+class Control:
+    """One row. `phases`: where it can be judged, `process` being a statement that people sign."""
+
+    id: str
+    section: str
+    requirement: str
+    french: str
+    references: tuple[str, ...]
+    phases: tuple[str, ...]
+    check: str
+    expected: str
+    severity: Severity
+    owner: str
+    note: str = ""
+    remediation: str = ""
+
+    @property
+    def blocking(self) -> bool:
+        return self.severity in ("critical", "high")
+
+    def text(self, language: str) -> str:
+        return self.french if language == "fr" and self.french else self.requirement
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A family of requirements that only people can meet."""
+
+    family: str
+    requirements: str
+    collect: str
+    french: str = ""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    name: str
+    sections: Mapping[str, str]
+    documents: Mapping[str, str]
+    controls: Mapping[str, Control]
+    statements: tuple[Statement, ...]
+
+    def __getitem__(self, control: str) -> Control:
+        return self.controls[control]
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Raises InputError on a row that misses something."""
+    file = content.folder("policies") / "controls.yaml"
+    return _built(_read(file), str(file))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    raw = file.read_bytes()
+    kept = cache_dir() / f"controls-{hashlib.sha256(raw).hexdigest()[:16]}.json"
+    try:
+        data: dict[str, Any] = json.loads(kept.read_bytes())
+    except (OSError, ValueError):
+        import yaml
+
+        data = yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both loaders are safe
+        _keep(kept, data)
+    return data
+
+
+def _keep(file: Path, data: dict[str, Any]) -> None:
+    """A cache that cannot be written costs time, never a verdict."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(data, default=str), encoding="utf-8")
+        part.replace(file)
+    except OSError:
+        return
+
+
+def _built(data: dict[str, Any], name: str) -> Catalogue:
+    controls: dict[str, Control] = {}
+    for row in data["controls"]:
+        try:
+            control = _control(row)
+        except KeyError as error:
+            raise InputError("SOC-3004", f"control {row.get('id', '?')} misses: {error}", where=Mark(name)) from None
+        if control.id in controls:
+            raise InputError("SOC-3004", f"control written twice: {control.id}", where=Mark(name))
+        if control.severity not in SEVERITIES or control.owner not in OWNERS:
+            raise InputError("SOC-3004", f"unknown severity or owner of control: {control.id}", where=Mark(name))
+        controls[control.id] = control
+    return Catalogue(
+        data["catalogue"]["name"],
+        data["sections"],
+        {key: entry["title"] for key, entry in data["documents"].items()},
+        controls,
+        tuple(
+            Statement(item["family"], item["requirements"], item["collect"], item.get("fr", ""))
+            for item in data["process_only"]
+        ),
+    )
+
+
+def _control(row: dict[str, Any]) -> Control:
+    return Control(
+        id=row["id"],
+        section=row["section"],
+        requirement=row["requirement"],
+        french=row.get("fr", ""),
+        references=tuple(row["references"]),
+        phases=tuple(row["phase"]),
+        check=row["check"],
+        expected=row["expected"],
+        severity=row["severity"],
+        owner=row["owner"],
+        note=row.get("note", ""),
+        remediation=row.get("remediation", ""),
+    )

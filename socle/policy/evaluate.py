@@ -1,0 +1,92 @@
+"""Runs the rules over a model. A rule that raises stops the run: what could not be judged is never a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from socle.errors import Mark, SocleError
+from socle.graph import Resource
+from socle.policy.finding import Finding
+from socle.policy.model import Model, subject
+from socle.policy.outcome import Outcome, Phase, Status, not_applicable
+from socle.policy.rule import Rule, RuleFault
+from socle.policy.waiver import Waiver
+
+
+def evaluate(model: Model, rules: Iterable[Rule], phases: Iterable[Phase]) -> tuple[Finding, ...]:
+    """Findings of every rule of the phases that the model has something to say about."""
+    wanted = [phase for phase in phases if model.has(phase)]
+    chosen = [one for one in rules if one.phase in wanted]
+    findings = tuple(waived(finding, model) for one in chosen for finding in _run(one, model))
+    silent = {one.id for one in chosen} - {finding.rule for finding in findings}
+    if silent:
+        raise RuleFault("SOC-3002", f"rules that said nothing: {', '.join(sorted(silent))}")
+    return findings
+
+
+def _run(one: Rule, model: Model) -> Iterator[Finding]:
+    try:
+        targets = list(one.targets(model))
+        if not targets:
+            yield _finding(one, model, None, not_applicable("nothing of this kind in the stack"))
+        for target in targets:
+            for outcome in _outcomes(one.judge(target, model)):
+                yield _finding(one, model, target, outcome)
+    except SocleError:
+        raise
+    except Exception as error:
+        raise RuleFault(
+            "SOC-3002",
+            f"rule {one.id} ({one.name}) could not run: {type(error).__name__}: {error}",
+            hint="a rule that cannot run gives no verdict; this is a fault of the tool",
+        ) from error
+
+
+def _outcomes(answer: Outcome | Iterable[Outcome]) -> tuple[Outcome, ...]:
+    outcomes = (answer,) if isinstance(answer, Outcome) else tuple(answer)
+    for outcome in outcomes:
+        if not isinstance(outcome, Outcome):
+            raise TypeError(f"a rule answers with outcomes, not {type(outcome).__name__}")
+        if outcome.status is Status.UNKNOWN and outcome.settled_in is None:
+            raise ValueError("an unknown names the phase that settles it")
+    return outcomes
+
+
+def _finding(one: Rule, model: Model, target: Any, outcome: Outcome) -> Finding:
+    return Finding(
+        control=one.control,
+        rule=one.id,
+        phase=one.phase,
+        subject=model.topology.stack if target is None else subject(target),
+        status=outcome.status,
+        seen=outcome.seen,
+        expected=outcome.expected,
+        settled_in=outcome.settled_in,
+        where=_where(model, outcome.key if outcome.key is not None else one.key),
+        program=target.where if isinstance(target, Resource) else None,
+    )
+
+
+def _where(model: Model, key: tuple[str | int, ...]) -> Mark:
+    return model.loaded.document.mark(key)
+
+
+def waived(finding: Finding, model: Model) -> Finding:
+    """The finding, with the waiver that accepts it. An expired waiver accepts nothing."""
+    if not finding.fails:
+        return finding
+    matching = [w for w in model.waivers if w.covers(finding.control, model.topology.stack, finding.subject)]
+    if current := next((w for w in matching if not w.expired(model.today)), None):
+        return replace(finding, waiver=current.id)
+    if matching:
+        return replace(finding, note=f"waiver {matching[0].id} expired on {matching[0].expires}")
+    return finding
+
+
+def unused(waivers: Iterable[Waiver], findings: Iterable[Finding], judged: Iterable[str]) -> tuple[str, ...]:
+    """Waivers of judged controls that no finding needed: somebody may remove them."""
+    used = {finding.waiver for finding in findings}
+    controls = set(judged)
+    return tuple(waiver.id for waiver in waivers if waiver.id not in used and waiver.control in controls)

@@ -1,0 +1,90 @@
+"""A rule: a pure function that judges one subject for one control in one phase, with the mutation that must trip it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from socle import content
+from socle.errors import SocleError
+from socle.policy.catalogue import catalogue
+from socle.policy.model import Model
+from socle.policy.outcome import PHASES, Outcome, Phase
+
+Judge = Callable[[Any, Model], Outcome | Iterable[Outcome]]
+Targets = Callable[[Model], Iterable[Any]]
+Mutation = Callable[[Model], Model]
+
+
+class RuleFault(SocleError):
+    """A rule that cannot be registered or that raised: a fault of the tool, never an outcome."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`key`: the stack file's key that findings point at, unless an outcome names another."""
+
+    control: str
+    phase: Phase
+    name: str
+    judge: Judge
+    targets: Targets
+    broken_by: Mutation
+    key: tuple[str | int, ...]
+
+    @property
+    def id(self) -> str:
+        return f"{self.control}.{self.phase}"
+
+
+_REGISTRY: dict[str, Rule] = {}
+
+
+def rule(
+    control: str,
+    *,
+    phase: Phase,
+    on: str | tuple[str, ...] | Targets,
+    broken_by: Mutation,
+    key: tuple[str | int, ...] = (),
+) -> Callable[[Judge], Judge]:
+    """Registers a judge. `on`: a resource type of the graph, several, or a function from the model to its subjects."""
+
+    def register(judge: Judge) -> Judge:
+        name = getattr(judge, "__name__", "rule")
+        one = Rule(control, phase, name, judge, _targets(on), broken_by, key)
+        known = _REGISTRY.get(one.id)
+        if known is not None and known.judge.__module__ + known.name != judge.__module__ + name:
+            raise RuleFault("SOC-3003", f"two rules judge {control} in phase {phase}: {known.name}, {name}")
+        _REGISTRY[one.id] = one
+        return judge
+
+    return register
+
+
+def _targets(on: str | tuple[str, ...] | Targets) -> Targets:
+    if callable(on):
+        return on
+    types = (on,) if isinstance(on, str) else on
+    return lambda model: model.plan.of(*types)
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Every rule of policies/rules, in the order of the catalogue. Refuses an id or a phase it lacks."""
+    content.root()
+    package = importlib.import_module("policies.rules")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"policies.rules.{module.name}")
+    controls = catalogue().controls
+    for one in _REGISTRY.values():
+        if one.control not in controls:
+            raise RuleFault("SOC-3003", f"{one.name} judges a control that the catalogue lacks: {one.control}")
+        if one.phase not in controls[one.control].phases:
+            raise RuleFault("SOC-3003", f"the catalogue does not judge {one.control} in phase: {one.phase}")
+    order = list(controls)
+    return tuple(sorted(_REGISTRY.values(), key=lambda r: (order.index(r.control), PHASES.index(r.phase))))

@@ -1,0 +1,1 @@
+"""What people and machines read of an assessment: terminal, SARIF, JUnit, GitLab, the HTML dossier."""

@@ -1,0 +1,58 @@
+"""JUnit XML: one suite per control, one case per phase and subject."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from xml.sax.saxutils import escape, quoteattr
+
+from socle.policy.catalogue import catalogue
+from socle.policy.finding import Assessment, Finding
+from socle.policy.outcome import Status
+
+
+def text(result: Assessment) -> str:
+    book = catalogue()
+    ranked = sorted(result.findings, key=lambda f: f.control)
+    suites = []
+    for control, group in groupby(ranked, key=lambda f: f.control):
+        members = list(group)
+        cases = "\n".join(_case(finding) for finding in members)
+        suites.append(
+            f"  <testsuite name={_attribute(f'{control} {book[control].requirement}')} {_counts(members)}>\n"
+            f"{cases}\n  </testsuite>"
+        )
+    head = f"<testsuites name={_attribute(f'{result.tool} {result.stack}')} {_counts(ranked)}>"
+    return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *suites, "</testsuites>", ""])
+
+
+def _counts(findings: list[Finding]) -> str:
+    failures = sum(1 for f in findings if f.fails and not f.waived)
+    skipped = sum(1 for f in findings if f.waived or f.status in (Status.UNKNOWN, Status.NOT_APPLICABLE))
+    return f'tests="{len(findings)}" failures="{failures}" errors="0" skipped="{skipped}"'
+
+
+def _case(finding: Finding) -> str:
+    place = f' file={_attribute(finding.where.file)} line="{finding.where.line}"' if finding.where else ""
+    head = f"    <testcase classname={_attribute(finding.rule)} name={_attribute(finding.subject)}{place}"
+    seen = f"seen: {finding.seen}; expected: {finding.expected}"
+    if finding.waived:
+        return f"{head}><skipped message={_attribute(f'waived by {finding.waiver}; {seen}')}/></testcase>"
+    if finding.fails:
+        where = f"{finding.where}: " if finding.where else ""
+        body = escape(_clean(f"{where}{seen} {finding.note}".strip()))
+        return f"{head}><failure message={_attribute(finding.seen)}>{body}</failure></testcase>"
+    if finding.status is Status.UNKNOWN:
+        why = f"unknown, settled in {finding.settled_in}: {finding.seen}"
+        return f"{head}><skipped message={_attribute(why)}/></testcase>"
+    if finding.status is Status.NOT_APPLICABLE:
+        return f"{head}><skipped message={_attribute(f'not applicable: {finding.seen}')}/></testcase>"
+    return f"{head}/>"
+
+
+def _attribute(value: str) -> str:
+    return quoteattr(_clean(value))
+
+
+def _clean(value: str) -> str:
+    """XML has no place for control characters."""
+    return "".join(c for c in value if c in "\t\n" or ord(c) >= 32)

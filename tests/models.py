@@ -1,0 +1,120 @@
+"""A good model of a stack, with every kind of evidence: what rules pass on and mutations spoil."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from typing import Any
+
+from socle import assess
+from socle.policy.model import Model
+from socle.stack import load_stack
+from socle.topology import Topology, derive
+from socle.topology.flows import Place
+
+TODAY = date(2026, 11, 24)
+DIGEST = "sha256:" + "a" * 64
+
+
+@cache
+def intended(stack: str) -> Model:
+    loaded = load_stack(stack)
+    images = {n: i.model_copy(update={"digest": DIGEST}) for n, i in loaded.release.images.items()}
+    from dataclasses import replace
+
+    loaded = replace(loaded, release=loaded.release.model_copy(update={"images": images}))
+    return assess.intended(loaded, derive(loaded), today=TODAY)
+
+
+@cache
+def running(stack: str) -> Model:
+    """The same, deployed and proven."""
+    from dataclasses import replace
+
+    model = intended(stack)
+    topology = model.topology
+    return replace(
+        model,
+        facts={node.name: facts(topology, node.name) for node in topology.nodes},
+        probes={"checks": list(probes(topology))},
+        live=live(model),
+        pinned_hosts=tuple(node.name for node in topology.nodes),
+    )
+
+
+def facts(topology: Topology, node: str) -> dict[str, Any]:
+    tier = topology.node(node).tier
+    sockets = [
+        {"protocol": f.protocol, "address": "0.0.0.0", "port": f.first, "process": f.name}
+        for f in topology.flows.into(tier)
+        if f.source not in (Place.DHCP, Place.LOOPBACK)
+    ]
+    return {
+        "sockets": [*sockets, {"protocol": "udp", "address": "127.0.0.53%lo", "port": 53, "process": "resolved"}],
+        "sshd": {
+            "permitrootlogin": "no",
+            "passwordauthentication": "no",
+            "kbdinteractiveauthentication": "no",
+            "pubkeyauthentication": "yes",
+        },
+        "sysctl": {
+            "kernel.dmesg_restrict": "1",
+            "kernel.kptr_restrict": "2",
+            "kernel.randomize_va_space": "2",
+            "kernel.sysrq": "0",
+            "kernel.unprivileged_bpf_disabled": "1",
+        },
+        "failed_units": [],
+        "time": {"synchronised": True, "offset": 0.0004},
+        "containers": [],
+    }
+
+
+def probes(topology: Topology) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    handshake = {
+        "failure": "",
+        "protocol": "TLSv1.3",
+        "cipher": "TLS_AES_256_GCM_SHA384",
+        "not_after": "2027-05-01T00:00:00+00:00",
+        "names": [],
+        "old": {"TLSv1": "refused", "TLSv1_1": "refused"},
+        "key": "ECDSA 256",
+        "signature": "sha256",
+        "days": 365,
+        "issuer": "CN=Socle lab",
+    }
+    for flow in topology.flows.reachable():
+        for node in topology.tier(str(flow.target)).nodes:
+            names = [r.fqdn for r in topology.records if r.tier == node.tier] if flow.probe == "tls" else []
+            found.append(
+                {
+                    "kind": "flow",
+                    "subject": flow.name,
+                    "outcome": "pass",
+                    "seen": "answers",
+                    "node": node.name,
+                    "expected": "",
+                    "facts": {name: dict(handshake) for name in names},
+                }
+            )
+    for node in topology.nodes:
+        if topology.tier(node.tier).public:
+            found.append(
+                {"kind": "ports", "subject": "tcp", "outcome": "pass", "seen": "as the matrix", "node": node.name}
+            )
+    for path in ("direct", "turn-udp", "turn-tls"):
+        found.append({"kind": "call", "subject": path, "outcome": "pass", "seen": "audio and video", "node": None})
+    return found
+
+
+def live(model: Model) -> dict[str, Any]:
+    cloud = model.loaded.cloud
+    image = cloud.images[model.loaded.release.operating_system]
+    return {
+        "endpoints": [{"service": s, "region": cloud.region, "url": f"https://{s}.example"} for s in cloud.services],
+        "verified": True,
+        "image": {"name": image.name, "visibility": "public", "sha512": image.sha512 or "b" * 128},
+        "servers": {node.name: {"host": f"machine-{n}"} for n, node in enumerate(model.topology.nodes)},
+        "volumes": {node.volume.name: {"encrypted": True} for node in model.topology.nodes if node.volume},
+    }
