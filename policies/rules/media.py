@@ -77,7 +77,7 @@ def embedded_relay_off_or_fenced(file: File, _model: Model) -> Outcome:
     "MED-04",
     phase="config",
     on=COTURN,
-    broken_by=in_file("turn", "turnserver.conf", r"^denied-peer-ip=10\.[^\n]*$", "# removed"),
+    broken_by=added_to_file("turn", "turnserver.conf", "allowed-peer-ip=169.254.169.254"),
 )
 def relay_reaches_the_media_nodes_alone(file: File, model: Model) -> Outcome:
     wanted = "every private range denied, media nodes alone allowed, no multicast, no loopback"
@@ -92,11 +92,9 @@ def relay_reaches_the_media_nodes_alone(file: File, model: Model) -> Outcome:
         return failed("allow-loopback-peers", wanted)
     if "no-multicast-peers" not in options:
         return failed("multicast peers allowed", wanted)
-    inside = ip_network(model.topology.cidr)
     media = {node.address for node in model.topology.nodes if node.tier == "media"}
-    strangers = [
-        v for v in options.get("allowed-peer-ip", ()) if _inside(v, inside) and v.partition("/")[0] not in media
-    ]
+    fenced = [ip_network(block) for block in (*DENIED, model.topology.cidr)]
+    strangers = [v for v in options.get("allowed-peer-ip", ()) if v not in media and _touches(v, fenced)]
     return judged(
         not strangers,
         f"allowed besides: {', '.join(strangers)}" if strangers else "denied and allowed as wanted",
@@ -134,8 +132,8 @@ def _covered(block: Any, blocks: list[Any]) -> bool:
     return not left
 
 
-def _inside(value: str, block: Any) -> bool:
-    return any(network.version == block.version and network.subnet_of(block) for network in _range(value))
+def _touches(value: str, blocks: list[Any]) -> bool:
+    return any(network.version == b.version and network.overlaps(b) for network in _range(value) for b in blocks)
 
 
 @rule(
@@ -261,7 +259,7 @@ def calls_pass_by_the_matrix_s_ports(call: str, model: Model) -> Outcome:
     "MED-09",
     phase="config",
     on=LIVEKIT,
-    broken_by=in_file("media", "livekit.yaml", r"^rtc:", "rtc:\n  enable_loopback_candidate: true"),
+    broken_by=in_file("media", "livekit.yaml", "enable_loopback_candidate: false", "enable_loopback_candidate: true"),
 )
 def candidates_are_the_node_s_own(file: File, _model: Model) -> Outcome:
     wanted = "node_ip given, no loopback candidate"
@@ -279,7 +277,7 @@ def candidates_are_the_node_s_own(file: File, _model: Model) -> Outcome:
     phase="config",
     on=LIVEKIT,
     key=("domain",),
-    broken_by=in_file("media", "livekit.yaml", r"^rtc:", "rtc:\n  use_external_ip: true"),
+    broken_by=in_file("media", "livekit.yaml", "use_external_ip: false", "use_external_ip: true"),
 )
 def no_stranger_s_stun(file: File, model: Model) -> Outcome:
     wanted = f"STUN of the stack alone, use_external_ip off: turn.{model.topology.domain}"

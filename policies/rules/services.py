@@ -141,7 +141,12 @@ def images_by_digest(file: File, model: Model) -> Outcome:
     return judged(any(pinned.endswith(digest) for pinned in known), image, wanted)
 
 
-@rule("CTR-08", phase="config", on=targets.containers, broken_by=_in_unit("LogDriver=none"))
+@rule(
+    "CTR-08",
+    phase="config",
+    on=targets.containers,
+    broken_by=in_file("media", ".container", r"^LogDriver=\w+$", "LogDriver=none"),
+)
 def logs_leave_the_container(file: File, _model: Model) -> Outcome:
     driver = (_container(file).get("LogDriver") or ("journald",))[-1]  # Quadlet's default
     return judged(driver in ("journald", "passthrough"), f"log driver {driver}", "journald")
