@@ -70,7 +70,7 @@ PROVIDER = "pulumi:providers:openstack"
 
 @dataclass(frozen=True)
 class Graph:
-    """All resources of one stack, in order of registration."""
+    """All resources of one stack, by name."""
 
     resources: tuple[Resource, ...]
 

@@ -64,7 +64,8 @@ def record(program: Callable[[], None], stack: str, config: Mapping[str, str], r
             "the cloud program gives one name to two resources: {names}",
             names=", ".join(sorted(set(recorder.twice))),
         )
-    return Graph(tuple(recorder.registered))
+    # by name: the SDK registers in an order that differs from run to run
+    return Graph(tuple(sorted(recorder.registered, key=lambda one: one.name)))
 
 
 def _run(program: Callable[[], None], recorder: Recorder, stack: str, config: Mapping[str, str]) -> None:
@@ -88,7 +89,7 @@ def _run(program: Callable[[], None], recorder: Recorder, stack: str, config: Ma
 
 
 class _Inline(ThreadPoolExecutor):
-    """Answers in the caller's thread: the order of registrations is the same in every run, and nothing is awaited."""
+    """Answers in the caller's thread: the recorder is never asked by two at once, and nobody waits for a thread."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()

@@ -18,7 +18,12 @@ def load() -> None:
     places = {name: ModuleType(name) for name in UNUSED if name not in sys.modules}
     sys.modules.update(places)
     try:
-        import pulumi  # noqa: F401
+        import pulumi
+
+        for name, place in places.items():
+            attribute = name.partition(".")[2]
+            if getattr(pulumi, attribute, None) is place:
+                delattr(pulumi, attribute)
     finally:
         for name, place in places.items():
             if sys.modules.get(name) is place:

@@ -35,7 +35,7 @@ def value(item: Any, *, keep_keys: bool = False) -> Any:
     if isinstance(item, Mapping):
         if item.get(SIGNATURE) == SECRET_SIGNATURE:
             return SECRET
-        return dict(sorted(item.items())) if keep_keys else inputs(item)
+        return {key: value(one) for key, one in sorted(item.items())} if keep_keys else inputs(item)
     if isinstance(item, list | tuple):
         return [value(one) for one in item]
     if item == UNKNOWN_TEXT:
