@@ -11,6 +11,7 @@ from socle.policy.model import Model
 from socle.stack import load_stack
 from socle.topology import Topology, derive
 from socle.topology.flows import Place
+from socle.topology.openings import openings
 
 TODAY = date(2026, 11, 24)
 DIGEST = "sha256:" + "a" * 64
@@ -36,7 +37,7 @@ def running(stack: str) -> Model:
     return replace(
         model,
         facts={node.name: facts(topology, node.name) for node in topology.nodes},
-        probes={"checks": list(probes(topology))},
+        probes={"checks": probes(topology), "calls": calls()},
         live=live(model),
         pinned_hosts=tuple(node.name for node in topology.nodes),
     )
@@ -66,8 +67,20 @@ def facts(topology: Topology, node: str) -> dict[str, Any]:
         },
         "failed_units": [],
         "time": {"synchronised": True, "offset": 0.0004},
-        "containers": [],
+        "os": {"id": "debian", "version": "13", "debian": "13.2"},
+        "packages": {"openssh-server": "1:10.0"},
+        "accounts": {"with_shell": ["debian", "root"], "with_password": [], "root_locked": True},
+        "files": {"/etc/livekit/keys.yaml": {"owner": "root", "group": "livekit", "mode": "0640"}, "/etc/absent": None},
+        "images": [{"names": ["livekit"], "digests": [f"livekit@{DIGEST}"]}],
+        "firewall": firewall(topology, tier),
+        "container": False,
     }
+
+
+def firewall(topology: Topology, tier: str) -> list[dict[str, Any]]:
+    chains = [{"chain": {"name": hook, "hook": hook, "policy": "drop"}} for hook in ("input", "forward", "output")]
+    names = dict.fromkeys(one.flow for one in openings(topology, tier))
+    return [*chains, *({"rule": {"comment": name, "expr": [{"accept": None}]}} for name in names)]
 
 
 def probes(topology: Topology) -> list[dict[str, Any]]:
@@ -103,9 +116,16 @@ def probes(topology: Topology) -> list[dict[str, Any]]:
             found.append(
                 {"kind": "ports", "subject": "tcp", "outcome": "pass", "seen": "as the matrix", "node": node.name}
             )
-    for path in ("direct", "turn-udp", "turn-tls"):
-        found.append({"kind": "call", "subject": path, "outcome": "pass", "seen": "audio and video", "node": None})
+    found.append(
+        {"kind": "signalling", "subject": "join", "outcome": "pass", "seen": "LiveKit 1, ICE servers: 2", "node": None}
+    )
     return found
+
+
+def calls() -> list[dict[str, Any]]:
+    return [
+        {"path": path, "client": "native", "failure": "", "relay": None} for path in ("direct", "turn-udp", "turn-tls")
+    ]
 
 
 def live(model: Model) -> dict[str, Any]:

@@ -234,9 +234,8 @@ def livekit_ports_equal_the_matrix(file: File, model: Model) -> Outcome:
 
 
 def _calls_fail(probes: dict[str, Any]) -> None:
-    for check in probes["checks"]:
-        if check["kind"] == "call":
-            check.update(outcome="fail")
+    for call in probes["calls"]:
+        call.update(failure="no media")
 
 
 @rule(
@@ -246,13 +245,13 @@ def _calls_fail(probes: dict[str, Any]) -> None:
     broken_by=in_probes(_calls_fail),
 )
 def calls_pass_by_the_matrix_s_ports(call: str, model: Model) -> Outcome:
-    path = call.partition(" ")[2]
-    found = [check for check in checks(model, "call") if check["subject"] == path]
-    if not found or found[0]["outcome"] == "unknown":
-        return unknown(
-            found[0]["seen"] if found else "no call was made", settled_in="runtime", expected="a call proven"
-        )
-    return judged(all(check["outcome"] == "pass" for check in found), found[0]["seen"], "audio and video both ways")
+    wanted = "audio and video both ways, along the path that was asked"
+    made = [one for one in (model.probes or {}).get("calls") or () if one["path"] == call.partition(" ")[2]]
+    if not made:
+        return unknown("no call was made", settled_in="runtime", expected=wanted)
+    broken = [f"{one.get('relay') or 'direct'}: {one['failure']}" for one in made if one["failure"]]
+    seen = [f"{one['client']} {one.get('relay') or 'direct'}: media both ways" for one in made]
+    return judged(not broken, broken or seen, wanted)
 
 
 @rule(
