@@ -24,10 +24,11 @@ def deploy(loaded: LoadedStack, topology: Topology) -> None:
     public_key = pulumi.Config("socle").require("sshPublicKey")
     stack, cloud, labels = topology.stack, loaded.cloud, Labels.of(loaded)
     provider = _provider(f"{stack}-cloud", cloud)
-    opts = ResourceOptions(provider=provider)
     parts = ResourceOptions(providers=[provider])
 
-    keypair = Keypair(f"{stack}-operator", name=f"{stack}-operator", public_key=public_key, opts=opts)
+    key_name = f"{stack}-operator"
+    key_opts = ResourceOptions(provider=provider, delete_before_replace=True)
+    keypair = Keypair(key_name, name=key_name, public_key=public_key, opts=key_opts)
     names = [block.partition("/")[0] for block in topology.places[Place.NAMES]]
     networks = {network.tier: Network(network, names, labels, parts) for network in topology.networks}
     router = Router(f"{stack}-router", cloud.external_network.name, networks, labels, parts)
@@ -46,7 +47,8 @@ def deploy(loaded: LoadedStack, topology: Topology) -> None:
             image=cloud.images[tier.image],
             volume_type=cloud.volume_types[0],
             group_policy=cloud.server_group_policy,
-            key_pair=keypair.name,
+            key_name=key_name,
+            keypair=keypair,
             public_key=public_key,
             domain=topology.domain,
         )

@@ -8,6 +8,7 @@ from pulumi import ComponentResource, Output, ResourceOptions
 from pulumi_openstack.networking import FloatingIp
 
 from infra.components.labels import Labels
+from infra.components.options import inside
 from socle.topology.model import Tier
 
 
@@ -18,7 +19,6 @@ class PublicAddresses(ComponentResource):
         self, name: str, tiers: Sequence[Tier], pool: str, labels: Labels, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("socle:network:PublicAddresses", name, None, opts)
-        inside = ResourceOptions(parent=self, protect=True)
         self.by_node: dict[str, Output[str]] = {}
         self._tiers: dict[str, list[str]] = {}
         for tier in (tier for tier in tiers if tier.public):
@@ -29,7 +29,7 @@ class PublicAddresses(ComponentResource):
                     pool=pool,
                     description=labels.description(node.name),
                     tags=labels.tags(f"public address of {node.name}"),
-                    opts=inside,
+                    opts=inside(self, protect=True),
                 )
                 self.by_node[node.name] = floating.address
         self.register_outputs({"addresses": self.by_node})

@@ -9,6 +9,7 @@ from pulumi import ComponentResource, InvokeOptions, Output, ResourceOptions
 from pulumi_openstack import networking
 
 from infra.components.labels import Labels
+from infra.components.options import inside
 from socle.topology.derive import FIRST_HOST
 from socle.topology.model import Network as Plan
 
@@ -18,7 +19,6 @@ class Network(ComponentResource):
 
     def __init__(self, plan: Plan, names: Sequence[str], labels: Labels, opts: ResourceOptions | None = None) -> None:
         super().__init__("socle:network:Network", f"{plan.name}-network", None, opts)
-        inside = ResourceOptions(parent=self)
         block = ip_network(plan.cidr)
         network = networking.Network(
             plan.name,
@@ -27,7 +27,7 @@ class Network(ComponentResource):
             admin_state_up=True,
             shared=False,
             port_security_enabled=True,
-            opts=inside,
+            opts=inside(self),
         )
         subnet = networking.Subnet(
             f"{plan.name}-subnet",
@@ -41,7 +41,7 @@ class Network(ComponentResource):
             dns_nameservers=list(names),
             # The network's own services take from the pool; nodes have fixed addresses behind it.
             allocation_pools=[{"start": str(block[2]), "end": str(block[FIRST_HOST - 1])}],
-            opts=inside,
+            opts=inside(self),
         )
         self.network_id: Output[str] = network.id
         self.subnet_id: Output[str] = subnet.id
@@ -68,11 +68,11 @@ class Router(ComponentResource):
             description=labels.description("router of all tiers"),
             admin_state_up=True,
             external_network_id=outside.id,
-            opts=ResourceOptions(parent=self),
+            opts=inside(self),
         )
         self.interfaces = {
             tier: networking.RouterInterface(
-                f"{name}-{tier}", router_id=router.id, subnet_id=network.subnet_id, opts=ResourceOptions(parent=self)
+                f"{name}-{tier}", router_id=router.id, subnet_id=network.subnet_id, opts=inside(self)
             )
             for tier, network in networks.items()
         }

@@ -9,6 +9,7 @@ from pulumi_openstack.networking import SecGroup, SecGroupRule
 
 from infra.components.addresses import PublicAddresses
 from infra.components.labels import Labels
+from infra.components.options import inside
 from socle.topology.flows import PublicOf
 from socle.topology.openings import Opening
 
@@ -26,7 +27,7 @@ class SecurityGroups(ComponentResource):
                 name=own,
                 description=labels.description(f"security group of tier {tier}"),
                 delete_default_rules=True,
-                opts=ResourceOptions(parent=self),
+                opts=inside(self),
             )
             self.ids[tier] = group.id
         self.register_outputs({"ids": self.ids})
@@ -59,7 +60,7 @@ class TierFirewall(ComponentResource):
                     port_range_max=opening.last,
                     remote_group_id=group,
                     remote_ip_prefix=block,
-                    opts=ResourceOptions(parent=self),
+                    opts=inside(self),
                 )
         self.register_outputs({})
 

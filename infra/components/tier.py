@@ -12,6 +12,7 @@ from infra.components.addresses import PublicAddresses
 from infra.components.cloud_init import user_data
 from infra.components.labels import Labels
 from infra.components.network import Network
+from infra.components.options import inside
 from infra.components.security import TierFirewall
 from socle.stack.cloud import ImageOffer
 from socle.topology.model import Node
@@ -34,7 +35,8 @@ class Placement:
     image: ImageOffer
     volume_type: str
     group_policy: str
-    key_pair: Output[str]
+    key_name: str
+    keypair: compute.Keypair
     public_key: str
     domain: str
 
@@ -55,7 +57,7 @@ class Tier(ComponentResource):
             return None
         name = f"{self._labels.stack}-{self._plan.name}-server-group"
         policy = self._placement.group_policy
-        group = compute.ServerGroup(name, name=name, policies=policy, opts=ResourceOptions(parent=self))
+        group = compute.ServerGroup(name, name=name, policies=policy, opts=inside(self))
         return [{"group": group.id}]
 
     def _node(self, node: Node) -> dict[str, Any]:
@@ -82,7 +84,7 @@ class Tier(ComponentResource):
             security_group_ids=[self._placement.group],
             port_security_enabled=True,
             admin_state_up=True,
-            opts=ResourceOptions(parent=self),
+            opts=inside(self),
         )
 
     def _instance(self, node: Node, port: networking.Port) -> compute.Instance:
@@ -95,16 +97,12 @@ class Tier(ComponentResource):
             availability_zone=node.zone,
             networks=[{"port": port.id}],
             scheduler_hints=self._hints,
-            key_pair=placement.key_pair,
+            key_pair=placement.key_name,  # as text: a reference would have every node replaced with the key
             config_drive=True,
             user_data=user_data(node.name, placement.domain, placement.image.user, placement.public_key),
             metadata=self._labels.metadata(node.tier, self._plan.title),
-            opts=ResourceOptions(
-                parent=self,
-                ignore_changes=AT_BIRTH,
-                # Without its rules a node gets no address at boot; without the router it finds no mirror.
-                depends_on=[placement.firewall, placement.interface],
-            ),
+            # Without its rules a node is given no address at boot. It needs no router yet: nothing is fetched at boot.
+            opts=inside(self, ignore_changes=AT_BIRTH, depends_on=[placement.firewall, placement.keypair]),
         )
 
     def _public_address(self, node: Node, port: networking.Port) -> Output[str] | None:
@@ -114,7 +112,7 @@ class Tier(ComponentResource):
                 f"{node.name}-association",
                 floating_ip=address,
                 port_id=port.id,
-                opts=ResourceOptions(parent=self, depends_on=[self._placement.interface]),
+                opts=inside(self, depends_on=[self._placement.interface]),
             )
         return address
 
@@ -130,13 +128,13 @@ class Tier(ComponentResource):
             availability_zone=node.zone,
             enable_online_resize=True,
             metadata=self._labels.metadata(node.tier, f"data of {node.name}"),
-            opts=ResourceOptions(parent=self, protect=True),
+            opts=inside(self, protect=True),
         )
         compute.VolumeAttach(
             f"{node.volume.name}-attachment",
             instance_id=instance.id,
             volume_id=volume.id,
-            opts=ResourceOptions(parent=self),
+            opts=inside(self),
         )
         identity: Output[str] = volume.id
         return identity
