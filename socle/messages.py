@@ -33,3 +33,8 @@ def _catalogue(code: str) -> dict[str, str]:
 def _(text: str) -> str:
     """The sentence in the user's language; placeholders stay in braces, for `.format`."""
     return _catalogue(language()).get(text, text)
+
+
+def in_language(text: str, code: str) -> str:
+    """The sentence in a named language: a document's, whatever the terminal speaks."""
+    return _catalogue(code).get(text, text)

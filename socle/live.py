@@ -1,0 +1,83 @@
+"""What the cloud's own API says of a deployed stack: catalogue, image, placement, volumes. Read only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from socle.errors import CloudError, SocleError
+from socle.messages import _
+from socle.paths import state_dir
+from socle.stack.load import LoadedStack
+
+
+def refresh(loaded: LoadedStack, *, wanted: bool | None, say: Callable[[str], None]) -> None:
+    """Writes `<state>/<stack>/live.json`. `wanted` None: only where a stack was deployed; silence is said.
+
+    An old answer is no evidence for today: it is removed first.
+    """
+    folder = state_dir() / loaded.name
+    file = folder / "live.json"
+    file.unlink(missing_ok=True)
+    deployed = any((folder / name).exists() for name in ("facts", "verify.json", "known_hosts"))
+    if wanted is False or (wanted is None and not deployed):
+        return
+    try:
+        seen = collect(loaded)
+    except SocleError as error:
+        if wanted:
+            raise
+        say(_("the cloud was not asked: {reason}").format(reason=error.message))
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = file.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(seen, indent=1), encoding="utf-8")
+    part.replace(file)
+
+
+def collect(loaded: LoadedStack) -> dict[str, Any]:
+    """Raises CloudError when the cloud cannot be read."""
+    from socle.engine.access import connect
+
+    try:
+        connection = connect(loaded)
+        return {
+            "endpoints": _endpoints(connection),
+            "verified": bool(connection.config.verify),
+            "image": _image(connection, loaded),
+            "servers": _servers(connection, loaded.name),
+            "volumes": _volumes(connection, loaded.name),
+        }
+    except SocleError:
+        raise
+    except Exception as error:
+        raise CloudError("SOC-4110", _("the cloud could not be read: {reason}").format(reason=error)) from error
+
+
+def _endpoints(connection: Any) -> list[dict[str, str]]:
+    return [
+        {"service": str(entry.get("type")), "region": str(one.get("region")), "url": str(one.get("url"))}
+        for entry in connection.session.auth.get_access(connection.session).service_catalog.catalog
+        for one in entry.get("endpoints", ())
+        if one.get("interface") == "public"
+    ]
+
+
+def _image(connection: Any, loaded: LoadedStack) -> dict[str, Any] | None:
+    name = loaded.cloud.images[loaded.release.operating_system].name
+    image = connection.image.find_image(name)
+    if image is None:
+        return None
+    return {"name": image.name, "visibility": image.visibility, "sha512": image.hash_value}
+
+
+def _servers(connection: Any, stack: str) -> dict[str, dict[str, Any]]:
+    mine = (s for s in connection.compute.servers() if (s.metadata or {}).get("socle_stack") == stack)
+    return {server.name: {"host": server.host_id, "status": server.status} for server in mine}
+
+
+def _volumes(connection: Any, stack: str) -> dict[str, dict[str, Any]]:
+    mine = (v for v in connection.block_storage.volumes() if (v.metadata or {}).get("socle_stack") == stack)
+    return {volume.name: {"encrypted": bool(volume.is_encrypted), "type": volume.volume_type} for volume in mine}

@@ -1,0 +1,184 @@
+"""The HTML dossier: one page that a reviewer reads offline, prints and signs. No script, no file from outside."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from socle.messages import in_language
+from socle.policy.catalogue import SEVERITIES, Catalogue, Control, catalogue
+from socle.policy.finding import Assessment, Finding, Judgement
+from socle.policy.model import Model
+from socle.policy.outcome import PHASES
+from socle.topology.flows import End, PublicOf
+
+TEMPLATES = Path(__file__).parent / "templates"
+# mark, words: a standing is never said by colour alone
+STANDINGS: dict[str, tuple[str, str]] = {
+    "failed": ("✗", "not met"),
+    "waived": ("⚑", "waived"),
+    "unknown": ("?", "unknown"),
+    "partly": ("◐", "met so far"),
+    "passed": ("✓", "met"),
+    "not_applicable": ("–", "not applicable"),
+    "not_assessed": ("○", "not assessed"),
+    "statement": ("✎", "statement"),
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Findings that say the same of several subjects."""
+
+    phase: str
+    standing: str
+    seen: str
+    expected: str
+    settled_in: str | None
+    where: str
+    program: str
+    waiver: str | None
+    note: str
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    control: Control
+    judgement: Judgement
+    evidence: tuple[Evidence, ...]
+
+
+def write(folder: Path, result: Assessment, model: Model, *, language: str = "fr") -> Path:
+    """Writes `index.html` and the machine-readable files beside it; gives the page's path."""
+    from socle.report import junit, sarif
+
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "index.html"
+    page.write_text(html(result, model, language=language), encoding="utf-8")
+    findings = json.dumps(result.records(), indent=1, ensure_ascii=False)
+    for name, text in (
+        ("findings.json", findings),
+        ("findings.sarif", sarif.text(result)),
+        ("findings.junit.xml", junit.text(result)),
+    ):
+        (folder / name).write_text(text, encoding="utf-8")
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != "SHA256SUMS")
+    sums = "".join(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
+    (folder / "SHA256SUMS").write_text(sums, encoding="utf-8")
+    return page
+
+
+def html(result: Assessment, model: Model, *, language: str = "fr") -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    say = partial(in_language, code=language)
+    environment.globals.update(_=say, standing=lambda name: (STANDINGS[name][0], say(STANDINGS[name][1])))
+    return environment.get_template("dossier.html.j2").render(**_values(result, model, language, say))
+
+
+def _values(result: Assessment, model: Model, language: str, say: Callable[[str], str]) -> dict[str, Any]:
+    book = catalogue()
+    rows = [_row(book, judgement, result) for judgement in result.judgements]
+    judged = [row for row in rows if row.evidence]
+    order = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+    worst_first = sorted(judged, key=lambda row: (order[row.control.severity], row.control.id))
+    return {
+        "language": language,
+        "result": result,
+        "stack": model.loaded.stack,
+        "cloud": model.loaded.cloud,
+        "release": model.loaded.release,
+        "phases": PHASES,
+        "standings": [name for name in STANDINGS if name != "statement"],
+        "counts": Counter(row.judgement.standing for row in rows),
+        "sections": [
+            (book.sections[name], list(group)) for name, group in groupby(rows, key=lambda row: row.control.section)
+        ],
+        "judged": judged,
+        "failed": [row for row in worst_first if row.judgement.standing == "failed"],
+        "waived": [(row, one) for row in judged for one in row.evidence if one.waiver],
+        "waivers": {waiver.id: waiver for waiver in model.waivers},
+        "unknowns": [(row, one) for row in judged for one in row.evidence if one.standing == "unknown"],
+        "flows": [_flow(model, flow, say) for flow in model.topology.flows],
+        "tiers": model.topology.tiers,
+        "resources": _resources(model),
+        "total": len(model.graph) if model.graph else 0,
+        "nodes": model.topology.nodes,
+        "calls": list(_calls(model)),
+        "verified": (model.probes or {}).get("started"),
+        "statements": book.statements,
+        "signed": [row for row in rows if "process" in row.control.phases],
+        "text": lambda control: control.text(language),
+        "lab": model.loaded.cloud.embedded,
+        "not_deployed": model.topology.not_deployed,
+    }
+
+
+def _row(book: Catalogue, judgement: Judgement, result: Assessment) -> Row:
+    findings = result.of(judgement.control)
+    return Row(book[judgement.control], judgement, tuple(_grouped(findings)))
+
+
+def _grouped(findings: tuple[Finding, ...]) -> Iterator[Evidence]:
+    def key(finding: Finding) -> tuple[str, ...]:
+        standing = "waived" if finding.waived else str(finding.status)
+        said = (finding.seen, finding.expected, finding.settled_in or "", str(finding.where or ""))
+        return (finding.phase, standing, *said, str(finding.program or ""), finding.waiver or "", finding.note)
+
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for finding in findings:
+        groups.setdefault(key(finding), []).append(finding.subject)
+    for (phase, standing, seen, expected, settler, where, program, waiver, note), subjects in groups.items():
+        yield Evidence(
+            phase, standing, seen, expected, settler or None, where, program, waiver or None, note, tuple(subjects)
+        )
+
+
+def _flow(model: Model, flow: Any, say: Callable[[str], str]) -> Mapping[str, str]:
+    def end(value: End) -> str:
+        if isinstance(value, PublicOf):
+            return f"{value.tier} ({say('public addresses')})"
+        blocks = model.topology.places.get(str(value))
+        return f"{value} ({', '.join(blocks)})" if blocks else str(value)
+
+    return {
+        "name": flow.name,
+        "source": end(flow.source),
+        "target": end(flow.target),
+        "port": f"{flow.protocol} {flow.ports}",
+        "why": say(flow.why),
+    }
+
+
+def _resources(model: Model) -> list[tuple[str, int, int]]:
+    """Type, how many, how many of them protected from deletion."""
+    kinds = Counter(resource.type for resource in model.graph or ())
+    held = Counter(resource.type for resource in model.graph or () if resource.protect)
+    return [(kind, count, held[kind]) for kind, count in sorted(kinds.items()) if kind.startswith("openstack:")]
+
+
+def _calls(model: Model) -> Iterator[Mapping[str, Any]]:
+    for call in (model.probes or {}).get("calls") or ():
+        received = call.get("received") or ()
+        yield {
+            "path": call["path"],
+            "client": call["client"],
+            "relay": call.get("relay") or "",
+            "received": ", ".join(f"{one['audio']} / {one['video']}" for one in received),
+            "failure": call["failure"],
+        }
