@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
             files = rendering.rendered(self._task.args["files"], Path(role._role_path) / "templates", values)
         except jinja2.TemplateError as error:
             raise AnsibleActionFail(f"{role.get_name()}: a template cannot be rendered: {error}") from None
-        result.update(
-            self._execute_module(module_name="place_files", module_args={"files": files}, task_vars=task_vars)
-        )
+        contents = {one["path"]: one.pop("content") for one in files if "content" in one}
+        arguments = {"files": files, "contents": contents}
+        result.update(self._execute_module(module_name="place_files", module_args=arguments, task_vars=task_vars))
         return result

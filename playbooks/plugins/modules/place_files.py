@@ -12,10 +12,13 @@ description:
   - A run that is killed leaves the old file or the new one.
 options:
   files:
-    description: Entries with C(path) and one of C(content), C(folder), C(link), C(absent).
+    description: Entries with C(path), and one of C(folder), C(link), C(absent) where it is no file.
     type: list
     elements: dict
     required: true
+  contents:
+    description: The text of each file, by its path; given by the action of the same name.
+    type: dict
   variables:
     description: Read by the action of the same name, which renders the templates.
     type: dict
@@ -103,7 +106,7 @@ def place_link(module, path, entry):
 
 
 def place_content(module, path, entry):
-    wanted = entry["content"].encode()
+    wanted = module.params["contents"][path].encode()
     same = False
     if os.path.isfile(path) and not os.path.islink(path):
         with open(path, "rb") as stream:
@@ -152,8 +155,9 @@ def place(module, entry):
 def main():
     module = AnsibleModule(
         argument_spec={
-            # no_log: the contents hold secrets, and a module's arguments are shown in verbose runs
-            "files": {"type": "list", "elements": "dict", "required": True, "no_log": True},
+            "files": {"type": "list", "elements": "dict", "required": True},
+            # they hold secrets, and a module's arguments are shown in verbose runs
+            "contents": {"type": "dict", "default": {}, "no_log": True},
             "variables": {"type": "dict", "no_log": True},
         },
         supports_check_mode=True,
