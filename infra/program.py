@@ -37,7 +37,9 @@ def deploy(loaded: LoadedStack, topology: Topology) -> None:
 
     tiers = []
     for tier in topology.tiers:
-        firewall = TierFirewall(tier.name, openings(topology, tier.name), groups, addresses, labels, parts)
+        firewall = TierFirewall(
+            tier.name, openings(topology, tier.name), groups, addresses, networks[tier.name], labels, parts
+        )
         placement = Placement(
             network=networks[tier.name],
             interface=router.interfaces[tier.name],

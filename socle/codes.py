@@ -1,4 +1,8 @@
-"""Every error code: what it means and what to do. `socle explain` and the documentation read this table."""
+"""Every error code: what it means and what to do. `socle explain` and the documentation read this table.
+
+The first digit says the room: 1 input, 2 to 3 the stack and the gate, 4 cloud, 5 nodes, 6 lab, 7 machine and engine,
+8 plan and verification, 9 locks and faults. The exit code belongs to the error's class, not to its code.
+"""
 
 from __future__ import annotations
 
@@ -10,4 +14,136 @@ class Code(NamedTuple):
     remedy: str
 
 
-CODES: dict[str, Code] = {}
+_MEND = "Mend the place that the error names (file:line:column) and run the command again."
+_CLOUD = "Nothing was changed that is not recorded: mend the cause and run the same command again."
+_AGAIN = "Mend the cause that is named, then run `socle up` again: it goes on where it stopped."
+
+CODES: dict[str, Code] = {
+    "SOC-1001": Code("The file or the stack does not exist, or is not UTF-8 text.", "Check the name; see stacks/."),
+    "SOC-1002": Code("The file is not valid YAML.", _MEND),
+    "SOC-1003": Code("A key is written twice, so one of the two would be lost.", _MEND),
+    "SOC-1004": Code(
+        "The file is too large, too deep, or its aliases grow too far.", "Write it flat, without aliases."
+    ),
+    "SOC-1005": Code("The file holds a list or a single value where keys are expected.", _MEND),
+    "SOC-1101": Code("A key is not known; it may be misspelt.", _MEND),
+    "SOC-1102": Code("A key that has no default is missing.", _MEND),
+    "SOC-1103": Code("The value is none of those that the key allows.", _MEND),
+    "SOC-1104": Code("The value has the wrong type or form.", _MEND),
+    "SOC-1105": Code("The value is outside the limits of the key.", _MEND),
+    "SOC-1106": Code("The key has another name since an earlier release.", _MEND),
+    "SOC-1107": Code("A stack is named after its file: 1 to 15 lower-case letters and digits.", "Rename the file."),
+    "SOC-1201": Code("Two address blocks overlap.", "Choose a block of the stack that nothing around it uses."),
+    "SOC-1202": Code("No file of stacks/clouds/ has this name.", _MEND),
+    "SOC-1203": Code("No file of stacks/releases/ has this name.", _MEND),
+    "SOC-1204": Code("The sizes contradict each other or ask for more than a network holds.", _MEND),
+    "SOC-1205": Code("The availability asks for more zones than the cloud offers.", _MEND),
+    "SOC-1206": Code("The cloud has no image of the release's system.", "Add the image to the cloud file."),
+    "SOC-1207": Code("The provider oidc needs the address of its issuer.", _MEND),
+    "SOC-1208": Code("The stack's block is too small or too large; each tier takes a /24 of it.", _MEND),
+    "SOC-1209": Code("The stack's block is not of private addresses.", _MEND),
+    "SOC-1210": Code("No flavour of the cloud is large enough.", "Add a larger flavour to the cloud file."),
+    "SOC-1301": Code("The plan file cannot be read.", "Make a new plan: `socle plan`."),
+    "SOC-1302": Code("The file is no plan, or another version of Socle made it.", "Make a new plan: `socle plan`."),
+    "SOC-1303": Code("The plan was edited after it was made.", "Make a new plan and have it reviewed again."),
+    "SOC-1304": Code("Destroying a stack asks for its name.", "Give the name that the hint prints."),
+    "SOC-1305": Code("The plan is another stack's.", "Give the plan of this stack."),
+    "SOC-2101": Code("No node of the stack has this name.", "See `socle show STACK --nodes`."),
+    "SOC-3001": Code(
+        "A critical or high control failed and no valid waiver covers it.",
+        "See `socle check STACK`; each failure names its line and its remedy.",
+    ),
+    "SOC-3002": Code("A rule could not run or said nothing, so there is no verdict.", "This is a fault of the tool."),
+    "SOC-3003": Code(
+        "A rule is registered wrongly: its control or phase is unknown, or judged twice.",
+        "Mend policies/rules/ or policies/controls.yaml.",
+    ),
+    "SOC-3004": Code("A row of policies/controls.yaml is incomplete or written twice.", "Mend the row."),
+    "SOC-3005": Code("No control and no error has this code.", "See `socle rules --all`."),
+    "SOC-3101": Code("A waiver names a control that does not exist.", _MEND),
+    "SOC-3102": Code("A waiver names a stack that does not exist, so it would waive nothing.", _MEND),
+    "SOC-3201": Code(
+        "The plan would replace or delete what carries calls, data or a public address.",
+        "If it is meant, name each resource on the command line, as the hint shows.",
+    ),
+    "SOC-3301": Code(
+        "checkov is not installed, or it did not run every rule.",
+        "Install it with `pip install 'socle[checkov]'`; without it the gate judges all the same.",
+    ),
+    "SOC-4101": Code("The cloud's credentials are missing or cannot be read.", "See `credentials` in the cloud file."),
+    "SOC-4102": Code(
+        "The cloud cannot be reached.", "Check auth_url, the network, and `socle lab status` for the lab."
+    ),
+    "SOC-4103": Code("The cloud refuses the credentials.", "Check user and password in clouds.yaml."),
+    "SOC-4104": Code("The cloud's certificate is not trusted.", "Give the cloud file its ca_certificate."),
+    "SOC-4105": Code("A quota of the cloud is used up.", "Free resources or ask the provider for more."),
+    "SOC-4106": Code("The engine stopped because an operation failed.", _CLOUD),
+    "SOC-4107": Code("The cloud does not let go of a resource.", _CLOUD),
+    "SOC-4108": Code("Resources of the stack are in the cloud and not in its state.", _CLOUD),
+    "SOC-4109": Code("The cloud answered with an error of its own.", "Try again; then ask the cloud's operators."),
+    "SOC-4110": Code("The cloud answered, and its answer could not be read.", "Try again; then report it."),
+    "SOC-4201": Code("The cloud lacks something that the cloud file says it has.", "Correct the cloud file."),
+    "SOC-4202": Code("The project's quota is too small for this stack.", "Ask the provider for the amount named."),
+    "SOC-5001": Code("The cloud program gave no address of these nodes.", "Run `socle up` again."),
+    "SOC-5101": Code("A node's SSH host key is not on its console, so nobody connects to it.", _AGAIN),
+    "SOC-5102": Code("ssh-agent did not start or refuses the key.", "Check that OpenSSH is installed."),
+    "SOC-5103": Code("A node could not be reached over SSH.", _AGAIN),
+    "SOC-5104": Code("A node could not be configured.", _AGAIN),
+    "SOC-5105": Code(
+        "The release names no digest of an image, and images are pulled by digest alone.",
+        "Record the digest in the release, or in the cloud's overlay.",
+    ),
+    "SOC-5106": Code("ansible-playbook ended before its end.", _AGAIN),
+    "SOC-5201": Code("The stack's secrets cannot be decrypted.", "Use the passphrase that they were made with."),
+    "SOC-5202": Code("The passphrase file is empty or cannot be read.", "Give a file with one line."),
+    "SOC-5211": Code("Nobody can sign certificates for this cloud.", "Hand over the requests that the error names."),
+    "SOC-5212": Code("A file is not a certificate and its key in PEM.", "Convert it with openssl."),
+    "SOC-5213": Code("The certificate authority cannot be read.", "Check `certificates` in the cloud file."),
+    "SOC-5301": Code("The name server cannot be updated.", "Check that it is reached and that its clock is right."),
+    "SOC-5302": Code("The name server holds no such zone or refuses the key.", "Ask its administrator for the zone."),
+    "SOC-5303": Code("The key for name updates cannot be read.", "Write it in nsupdate's syntax."),
+    "SOC-5401": Code("The cloud program itself failed.", "SOCLE_DEBUG=1 shows where."),
+    "SOC-5402": Code("The cloud program gives one name to two resources.", "Rename one of them in infra/."),
+    "SOC-6001": Code("A program that the lab needs is missing.", "Install the package that the hint names."),
+    "SOC-6002": Code("The keys of the Debian archive are missing.", "apt-get install debian-archive-keyring"),
+    "SOC-6003": Code("Programs that the lab needs are missing.", "Install the packages that the hint names."),
+    "SOC-6004": Code("This machine cannot run system containers.", "Use a machine with namespaces and cgroup 2."),
+    "SOC-6005": Code("The disk has not enough room for the lab.", "Free the space that the error names."),
+    "SOC-6006": Code(
+        "The lab's device or addresses belong to somebody else; nothing was touched.",
+        "Remove them, or change the ranges in stacks/clouds/lab.yaml.",
+    ),
+    "SOC-6007": Code("The lab needs root.", "Run it as root or install sudo."),
+    "SOC-6010": Code("The lab's namespaces could not be made.", "See the hint, then `socle lab down`."),
+    "SOC-6011": Code("The lab did not start.", "See the log that the error names, then `socle lab up` again."),
+    "SOC-6012": Code("The lab's compute hosts did not appear.", "Run `socle lab up` again: it resumes."),
+    "SOC-7001": Code("The machine refused a file or a connection.", "The error names it: check rights and space."),
+    "SOC-7102": Code("The passphrase file does not exist.", "Check the variable that names it."),
+    "SOC-7103": Code("The disk that keeps the state is full.", "Free space; the state is whole."),
+    "SOC-7104": Code("The passphrase does not open this state.", "Use the one that it was made with."),
+    "SOC-7201": Code("A part of the engine could not be built.", "See the log that the hint quotes."),
+    "SOC-7202": Code("make is missing, and the engine is built with it.", "apt-get install make"),
+    "SOC-7203": Code("The disk has not enough room to build the engine.", "Free the space that the error names."),
+    "SOC-7204": Code("The Go toolchain could not be installed.", "Install Go, or check access to the package index."),
+    "SOC-7205": Code("A pinned version is missing from a file of the engine.", "Restore the file."),
+    "SOC-7206": Code("A plugin of the engine could not be installed.", "Remove the cached engine and build it again."),
+    "SOC-7207": Code("The engine ended without an answer that could be read.", "SOCLE_DEBUG=1 shows what it said."),
+    "SOC-7211": Code("You stopped the engine; its state is saved.", "Run the same command again: it resumes."),
+    "SOC-7212": Code("Something killed the engine.", "Run the same command again: it resumes."),
+    "SOC-7301": Code("ssh-agent is missing.", "apt-get install openssh-client"),
+    "SOC-7302": Code("A program is missing.", "Install the package that holds it."),
+    "SOC-8101": Code("Something moved since the plan was made; nothing was changed.", "Make and review a new plan."),
+    "SOC-8102": Code("The engine met an operation that the plan does not have.", "Make and review a new plan."),
+    "SOC-8301": Code("The deployed service is not what the stack says.", "The report names the nodes and the flows."),
+    "SOC-8302": Code("Something could not be looked at; unknown is no pass.", "The report says why, line by line."),
+    "SOC-8303": Code("Nothing of this stack is deployed.", "Run `socle up STACK` first."),
+    "SOC-8304": Code("The vault lacks secrets that the verification needs.", "Run `socle up STACK` again."),
+    "SOC-8311": Code("npm is missing, and the browser's client comes by it.", "apt-get install npm, or use --native."),
+    "SOC-8312": Code(
+        "npm could not install the browser's client.", "Check access to the package index, or use --native."
+    ),
+    "SOC-9001": Code("A fault of the tool itself.", "SOCLE_DEBUG=1 shows where it happened; report it."),
+    "SOC-9101": Code("Somebody else is working on this stack.", "Wait; the error says who."),
+    "SOC-9102": Code("The engine's state is locked.", "Wait; if the holder is gone, the error says how to unlock."),
+    "SOC-9103": Code("An earlier run left operations unfinished.", "Run `socle up STACK`: it looks at each of them."),
+}

@@ -9,6 +9,7 @@ from pulumi_openstack.networking import SecGroup, SecGroupRule
 
 from infra.components.addresses import PublicAddresses
 from infra.components.labels import Labels
+from infra.components.network import Network
 from infra.components.options import inside
 from socle.topology.flows import PublicOf
 from socle.topology.openings import Opening
@@ -42,11 +43,15 @@ class TierFirewall(ComponentResource):
         openings: Sequence[Opening],
         groups: SecurityGroups,
         addresses: PublicAddresses,
+        network: Network,
         labels: Labels,
         opts: ResourceOptions | None = None,
     ) -> None:
         prefix = f"{labels.stack}-{tier}"
         super().__init__("socle:security:TierFirewall", f"{prefix}-firewall", None, opts)
+        # Networks first. The provider makes a router's interfaces one after another, the longest chain of all; dozens
+        # of rules asked for before the subnets would hold it up.
+        own = inside(self, depends_on=[network])
         for opening in openings:
             for suffix, group, block in _remotes(opening, groups, addresses):
                 SecGroupRule(
@@ -60,7 +65,7 @@ class TierFirewall(ComponentResource):
                     port_range_max=opening.last,
                     remote_group_id=group,
                     remote_ip_prefix=block,
-                    opts=inside(self),
+                    opts=own,
                 )
         self.register_outputs({})
 

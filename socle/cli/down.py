@@ -31,9 +31,10 @@ def down(stack: str, name: str | None, forget: bool, break_lock: bool) -> None:
         message = _("not the stack's name, nothing was destroyed: {name}").format(name=name)
         raise InputError("SOC-1304", message, hint=f"socle down {stack} --name {loaded.name}")
 
-    from socle.engine import flow, judged, workspace
+    from socle.cli.plan import case_of
+    from socle.engine import flow, workspace
 
-    case = judged.without_gate(loaded)
+    case = case_of(stack, {})  # no rule may stand in the way of taking things away
     with workspace.alone(loaded, "down"):
         ready = flow.prepare(case, existence=False)
         count = flow.destroy(ready, break_lock=break_lock)

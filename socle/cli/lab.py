@@ -28,7 +28,19 @@ def require_root() -> None:
     kept += [f"{name}={value}" for name, value in os.environ.items() if name.startswith("PIP_")]
     kept.append(f"SOCLE_CACHE={cache_dir()}")
     asking = [] if sys.stdin.isatty() else ["--non-interactive"]
-    os.execvp("sudo", ["sudo", *asking, "env", *kept, sys.executable, "-m", "socle", *sys.argv[1:]])
+    os.execvp(  # noqa: S606
+        "sudo",
+        [
+            "sudo",
+            *asking,
+            "env",
+            *kept,
+            sys.executable,
+            "-m",
+            "socle",
+            *sys.argv[1:],
+        ],
+    )
 
 
 @click.group()

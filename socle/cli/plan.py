@@ -1,14 +1,20 @@
-"""`socle plan`: the gate, the preview, the plan file. Changes nothing, neither in the cloud nor in the state."""
+"""`socle plan`: the gate, the preview, the plan file. Neither the cloud nor what is recorded of it changes."""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from socle.messages import _
+
+if TYPE_CHECKING:
+    from socle.engine.case import Case
+    from socle.engine.deploy import Preview
+    from socle.engine.plan import Plan
 
 
 @click.command()
@@ -18,19 +24,15 @@ from socle.messages import _
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output")
 def plan(stack: str, save: Path | None, replace: tuple[str, ...], as_json: bool) -> None:
     """Preview the cloud operations and save them as a plan file."""
-    from socle.engine import judged
-    from socle.stack import load_stack
-
-    loaded = load_stack(stack)
-    case = judged.before_any_call(loaded)
+    case = judged(stack)
 
     from socle.engine import deploy, flow, workspace
     from socle.engine.plan import save as write
 
-    with workspace.alone(loaded, "plan"):
+    with workspace.alone(case.loaded, "plan"):
         ready = flow.prepare(case, settings(case))
         deployment = workspace.exported(ready.stack)
-        deploy.refuse_unfinished(loaded, deployment)
+        deploy.refuse_unfinished(case.loaded, deployment)
         made, seen = flow.planned(ready, deployment, replace)
     if save:
         write(made, save, workspace.passphrase_file().read_bytes())
@@ -42,21 +44,52 @@ def plan(stack: str, save: Path | None, replace: tuple[str, ...], as_json: bool)
         click.echo(_("plan saved: {file}").format(file=save))
 
 
-def settings(case: Any) -> dict[str, str]:
+def judged(stack: str) -> Case:
+    """The stack with the gate's verdict on it, before any call to a cloud. Raises GateRefused."""
+    from socle import check_cache
+    from socle.policy import gate
+
+    result = check_cache.remembered(stack, strict=False)
+    gate.refuse(result.verdict)
+    verdict = {
+        "go": result.verdict.go,
+        "day": result.day,
+        "rules_run": result.rules_run,
+        "evidence": result.digest,
+        "waived": sorted({finding.control for finding in result.verdict.waived}),
+    }
+    return case_of(stack, verdict)
+
+
+def case_of(stack: str, verdict: dict[str, Any]) -> Case:
+    from socle.engine.case import Case
+    from socle.errors import EngineError
+    from socle.graph.capture import capture
+    from socle.stack import load_stack
+    from socle.topology import derive
+
+    loaded = load_stack(stack)
+    topology, names = derive(loaded), tuple[str, ...]()
+    with suppress(EngineError):  # the names are for `down` and for recovery, which must not need a working program
+        names = tuple(resource.name for resource in capture(loaded, topology))
+    return Case(loaded, topology, names, verdict)
+
+
+def settings(case: Case) -> dict[str, str]:
     """What the program needs beside the stack file: the operator's public key, made on first use."""
     from socle.nodes.vault import open_vault
 
     return {"socle:sshPublicKey": open_vault(case.loaded, case.topology).public_key}
 
 
-def show(seen: Any) -> None:
+def show(seen: Preview) -> None:
     """The operations in words, on standard output."""
     from socle.engine import summary
 
     click.echo(summary.in_words(seen.found) or _("no change: the cloud is as the stack says"))
 
 
-def _public(made: Any) -> dict[str, Any]:
+def _public(made: Plan) -> dict[str, Any]:
     """Everything but the engine's own part, which nobody reads."""
     from dataclasses import asdict
 

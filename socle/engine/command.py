@@ -67,9 +67,9 @@ class Command(PulumiCommand):
             result = CommandResult(stdout=out.text(), stderr=err.text(), code=process.returncode)
         if process.returncode < 0 and not interrupts:
             number = signal.Signals(-process.returncode).name
-            raise EngineError("SOC-5302", _("the engine was killed: {signal}").format(signal=number), hint=_(AGAIN))
+            raise EngineError("SOC-7212", _("the engine was killed: {signal}").format(signal=number), hint=_(AGAIN))
         if interrupts:
-            raise Interrupted("SOC-5301", _("interrupted, the state is saved"), hint=_(AGAIN))
+            raise Interrupted("SOC-7211", _("interrupted, the state is saved"), hint=_(AGAIN))
         if process.returncode:
             raise create_command_error(result)
         return result

@@ -12,7 +12,7 @@ from pulumi import automation
 
 from socle.engine import access, deploy, inventory, operations, plan, preflight, recovery, workspace
 from socle.engine.build import say
-from socle.engine.judged import Case
+from socle.engine.case import Case
 from socle.engine.refusals import engine_errors
 from socle.errors import CloudError, InputError
 from socle.messages import _

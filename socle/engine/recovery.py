@@ -71,7 +71,7 @@ def settle_processes(stack: Stack, mark: str, found: Sequence[Lock]) -> bool:
                 "SOC-9102", _("the state is locked by: {who}").format(who=lock.words), hint=_unlock_hint(stack)
             )
     left = marked_processes(wanted)
-    strangers = [lock for lock in found if _alive(lock.pid) and lock.pid not in left]
+    strangers = [lock for lock in found if alive(lock.pid) and lock.pid not in left]
     if strangers:
         message = _("the state is locked by: {who}").format(who=strangers[0].words)
         raise StateLocked("SOC-9102", message, hint=_unlock_hint(stack))
@@ -122,14 +122,17 @@ def _end(left: dict[int, str], wanted: bytes) -> None:
         time.sleep(0.1)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether a Pulumi of this number may still run: no zombie, nor somebody else's new process."""
+    folder = Path(f"/proc/{pid}")
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
+        if folder.joinpath("stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            return False
+        return folder.joinpath("exe").readlink().name.startswith("pulumi")
     except PermissionError:
-        return True
-    return True
+        return True  # another user's: who knows
+    except OSError:
+        return False
 
 
 def known_ids(deployment: Mapping[str, Any]) -> set[str]:

@@ -21,7 +21,7 @@ CAUSES: tuple[tuple[str, type[SocleError], str, str], ...] = (
     ("no space left on device", MachineError, "SOC-7103", "the disk that keeps the state is full"),
     ("incorrect passphrase", MachineError, "SOC-7104", "the passphrase does not open this state"),
     ("violates plan|not allowed by the plan", PlanMoved, "SOC-8102", "the engine refused what the plan does not have"),
-    ("inline source runtime error", EngineError, "SOC-5107", "the cloud program failed"),
+    ("inline source runtime error", EngineError, "SOC-7207", "the cloud program failed"),
     ("quota[^\n]*exceeded|exceeded[^\n]*quota|overquota", CloudError, "SOC-4105", "the cloud's quota is used up"),
     (
         "unauthorized|requires authentication|to authenticate",
@@ -55,7 +55,7 @@ def translated(text: str, said: Sequence[str] = ()) -> SocleError:
     everything = "\n".join([*said, text]).lower()
     for pattern, kind, code, sentence in CAUSES:
         if re.search(pattern, everything):
-            words = _exception(text) if code == "SOC-5107" else _own_words(text, said)
+            words = _exception(text) if code == "SOC-7207" else _own_words(text, said)
             return kind(code, _(sentence), hint=words)
     return CloudError("SOC-4106", _("the engine stopped: an operation failed"), hint=_own_words(text, said))
 

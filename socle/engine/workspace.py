@@ -95,7 +95,7 @@ def home() -> Path:
         )
     if done.returncode:
         raise EngineError(
-            "SOC-5106", _("cannot install the plugin: {name}").format(name=PLUGIN), hint=done.stderr[-300:]
+            "SOC-7206", _("cannot install the plugin: {name}").format(name=PLUGIN), hint=done.stderr[-300:]
         )
     return folder
 

@@ -37,8 +37,13 @@ APIS = (
     Api("neutron", "network", 9696, "socle_lab.neutron_api:application"),
     Api("nova", "compute", 8774, "nova.wsgi.osapi_compute:application", "/v2.1"),
     Api(
-        "cinder", "block-storage", 8776, "cinder.wsgi.api:application", "/v3/%(project_id)s", ("cinderv3", "volumev3")
-    ),  # fmt: skip
+        "cinder",
+        "block-storage",
+        8776,
+        "cinder.wsgi.api:application",
+        "/v3/%(project_id)s",
+        ("cinderv3", "volumev3"),
+    ),
 )
 BY_NAME = {api.name: api for api in APIS}
 SERVICE_USERS = tuple(api.name for api in APIS if api.name != "keystone")

@@ -23,16 +23,16 @@ def run(
         if log:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("ab") as stream:
-                done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, env=env, check=False)
+                code = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, env=env, check=False).returncode
             said = log.read_text(errors="replace")[-2000:]
             output = ""
         else:
             finished = subprocess.run(command, input=stdin, capture_output=True, text=True, env=env, check=False)
-            done, output = finished, finished.stdout
+            code, output = finished.returncode, finished.stdout
             said = finished.stderr or finished.stdout
     except FileNotFoundError as error:
         raise MachineError("SOC-6001", _("a program is missing: {name}").format(name=command[0])) from error
-    if check and done.returncode:
+    if check and code:
         tail = "\n".join(said.strip().splitlines()[-6:])
         raise MachineError(
             "SOC-6001",

@@ -99,9 +99,8 @@ def pip_settings() -> dict[str, str]:
     if found.get("PIP_CERT"):
         found["PIP_CERT"] = str(BUNDLE)
     for name in ("http_proxy", "https_proxy", "no_proxy"):
-        value = os.environ.get(name) or os.environ.get(name.upper())
-        if value:
-            found[name] = value
+        if proxy := os.environ.get(name) or os.environ.get(name.upper()):
+            found[name] = proxy
     return found
 
 

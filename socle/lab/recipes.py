@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -109,7 +108,7 @@ def openstack(machine: Machine, base: Layer) -> Layer:
             log = log_file("openstack")
             run(["chroot", str(root), "python3", "-m", "venv", wiring.VENV], log=log, env=environment)
             run([*pip, "setuptools<81", "wheel"], log=log, env=environment)
-            run([*pip, "-c", "/tmp/constraints.txt", *REQUIREMENTS], log=log, env=environment)
+            run([*pip, "-c", "/tmp/constraints.txt", *REQUIREMENTS], log=log, env=environment)  # noqa: S108
         for extra in ("tmp", "etc", "root", "var"):
             shutil.rmtree(folder / "upper" / extra, ignore_errors=True)
 
@@ -145,7 +144,7 @@ def database(machine: Machine, base: Layer, venv: Layer) -> Layer:
             unshare = ["unshare", "--net", "--pid", "--ipc", "--mount", "--fork", "--kill-child", "chroot", str(root)]
             python = [f"{wiring.VENV}/bin/python", "/opt/socle/make_database.py"]
             run([*unshare, *python], log=log_file("database"), env=services.environment())
-        os.rename(folder / "upper" / wiring.INSIDE.lstrip("/") / "data/mysql", folder / "mysql")
+        (folder / "upper" / wiring.INSIDE.lstrip("/") / "data/mysql").rename(folder / "mysql")
         shutil.rmtree(folder / "upper", ignore_errors=True)
 
     recipe = [base.digest, venv.digest, plan, surroundings.mariadb(), script.read_text()]

@@ -17,6 +17,7 @@ from socle.lab import (
     authority,
     configuration,
     console,
+    container_image,
     down,
     layers,
     link,
@@ -199,7 +200,7 @@ def start_sql(secrets: dict[str, str], where: wiring.Wiring) -> str:
     users |= {user: secrets[user] for user in services_users()}
     for user, password in users.items():
         lines.append(
-            "UPDATE keystone.password p JOIN keystone.local_user u ON u.id = p.local_user_id "
+            "UPDATE keystone.password p JOIN keystone.local_user u ON u.id = p.local_user_id "  # noqa: S608
             f"SET p.password_hash = '{passwords.keystone_hash(password)}' WHERE u.name = '{user}';"
         )
     return "\n".join(lines) + "\n"
@@ -262,6 +263,11 @@ def offer(where: wiring.Wiring, secrets: dict[str, str], stack: Layers) -> None:
         (_("offer the external network"), ("neutron",), lambda cloud: seed.external_network(cloud, where)),
         (_("offer flavours, wait for the compute hosts"), ("nova",), lambda cloud: computing(cloud, where)),
         (_("offer the volume type"), ("cinder",), lambda cloud: seed.volume_type(cloud, where)),
+        (
+            _("offer the container image"),
+            ("registry",),
+            lambda _cloud: container_image.offer(f"registry.{where.domain}"),
+        ),
     )
 
     def one(need: tuple[str, tuple[str, ...], Callable[[Any], None]]) -> None:

@@ -114,7 +114,7 @@ def kill_after(stack: Deployment, done: int, who: str) -> int:
             break
     if who == "engine":
         rest = run.stdout.read()
-        assert "SOC-5302" in rest, rest
+        assert "SOC-7212" in rest, rest
     run.wait(timeout=60)
     watchdog.cancel()
     return seen

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,14 @@ def test_processes_are_found_by_mark_and_program_only(tmp_path: Path) -> None:
         for process in (ours, other):
             process.send_signal(signal.SIGKILL)
             process.wait()
+
+
+def test_a_dead_engine_is_dead_whoever_has_its_number_now() -> None:
+    gone = subprocess.Popen(["true"])
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{gone.pid}/stat").read_text().split()[2] != "Z" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not recovery.alive(gone.pid)  # a zombie
+    gone.wait()
+    assert not recovery.alive(gone.pid)
+    assert not recovery.alive(os.getpid())  # alive, and no Pulumi

@@ -56,11 +56,11 @@ def until(command: list[str], seconds: float = 60) -> None:
 
 def identity(plan: dict) -> None:
     """Through Keystone itself, in this process: no server is needed."""
+    import uuid
+
+    import keystone.conf
     from keystone.cmd import bootstrap
     from keystone.common import provider_api
-    from keystone.server import backends
-    import keystone.conf
-    import uuid
 
     keystone.conf.configure()
     CONF = keystone.conf.CONF

@@ -1,0 +1,111 @@
+"""The whole path on a real cloud: interrupted, finished, proven, broken, diagnosed, judged; no secret anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from socle.nodes.vault import read_vault
+from tests.lab.conftest import Deployment
+
+pytestmark = pytest.mark.lab
+
+RELAYED = {"turn-udp", "turn-tls"}
+
+
+def verified(stack: Deployment) -> tuple[int, dict[str, object]]:
+    done = stack.socle("verify", stack.name, "--json", check=False, timeout=900)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_stack_opened_to_the_world_is_refused_before_any_call(proof: Deployment) -> None:
+    """The cloud cannot be reached here, and nobody notices: the gate stands before it."""
+    stacks = proof.folder / "open"
+    (stacks / "clouds").mkdir(parents=True)
+    clouds = Path(__file__).parents[2] / "stacks" / "clouds" / "lab.yaml"
+    dead = clouds.read_text().replace("https://198.51.100.2:5000/v3", "https://127.0.0.1:9/v3")
+    (stacks / "clouds" / "lab.yaml").write_text(dead)
+    text = proof.file.read_text()
+    (stacks / "closed.yaml").write_text(text)
+    (stacks / "open.yaml").write_text(text.replace("198.18.0.1/32", "0.0.0.0/0"))
+    elsewhere = Deployment("open", proof.folder / "elsewhere")
+    elsewhere.folder.mkdir()
+    (elsewhere.folder / "stacks").symlink_to(stacks)
+    refused = elsewhere.socle("up", "open", "--yes", check=False)
+    assert refused.returncode == 3, refused.stderr
+    line = next(n for n, one in enumerate((stacks / "open.yaml").read_text().splitlines(), 1) if "0.0.0.0/0" in one)
+    assert f"open.yaml:{line}:" in refused.stdout + refused.stderr
+    unreachable = elsewhere.socle("up", "closed", "--yes", check=False)
+    assert unreachable.returncode == 4, "the positive control: a stack that passes the gate does reach for the cloud"
+
+
+def test_a_second_up_changes_nothing(deployed: Deployment) -> None:
+    done = deployed.socle("up", "proof", "--yes")
+    assert "cloud: no operation" in done.stdout
+    assert "nodes: nothing changed" in done.stdout
+
+
+def test_the_service_is_proven_from_outside(deployed: Deployment) -> None:
+    code, report = verified(deployed)
+    assert code == 0, report
+    calls = {call["path"]: call for call in report["calls"]}
+    assert set(calls) == {"direct", *RELAYED}
+    for path, call in calls.items():
+        assert all(count > 0 for counts in call["received"].values() for count in counts.values()), call
+        assert (call["pair"]["local_type"] == "relay") is (path in RELAYED), call
+
+
+@pytest.fixture
+def coturn_stopped(deployed: Deployment) -> Iterator[str]:
+    """The node whose coturn is stopped for one test."""
+    node = "proof-turn-nova-1"
+    on(deployed, node, "sudo", "systemctl", "stop", "coturn")
+    yield node
+    on(deployed, node, "sudo", "systemctl", "start", "coturn")
+
+
+def on(stack: Deployment, node: str, *command: str) -> str:
+    """A command on a node, over the bastion, as an operator would give it."""
+    return stack.socle("ssh", stack.name, node, *command).stdout
+
+
+def test_without_coturn_exactly_the_relayed_calls_fail_and_the_node_is_named(
+    deployed: Deployment, coturn_stopped: str
+) -> None:
+    code, report = verified(deployed)
+    assert code == 6
+    assert {call["path"] for call in report["calls"] if not call["ok"]} == RELAYED
+    dead = {(flow["flow"], flow["node"]) for flow in report["flows"] if not flow["ok"]}
+    assert dead == {(flow, coturn_stopped) for flow in RELAYED}
+
+
+def test_no_secret_is_written_in_clear(deployed: Deployment) -> None:
+    """The actual values are looked for in plans, state, logs, inventory, facts, reports and the dossier."""
+    deployed.socle("plan", "proof", "--save", str(deployed.folder / "proof.plan.json"))
+    deployed.socle("report", "proof", "--out", str(deployed.folder / "dossier"))
+    os.environ.update(SOCLE_STATE=str(deployed.folder / "state"))
+    try:
+        values = {name: value for name, value in read_vault("proof").items() if "certificate" not in name}
+    finally:
+        del os.environ["SOCLE_STATE"]
+    passphrase = (deployed.folder / "state" / "passphrase").read_text().strip()
+    needles = {name: secret(value) for name, value in values.items()} | {"passphrase": passphrase}
+    assert len(needles) >= 6
+    files = [file for file in deployed.folder.rglob("*") if file.is_file() and file.name != "passphrase"]
+    assert {"proof.plan.json", "index.html", "verify.json", "ansible.log", "secrets.yml"} <= {f.name for f in files}
+    for file in files:
+        content = file.read_bytes()
+        found = [name for name, needle in needles.items() if needle.encode() in content]
+        assert not found, f"{file} holds: {found}"
+
+
+def secret(value: object) -> str:
+    """A part of the value that is long enough to be its own, on one line."""
+    text = str(value)
+    lines = [line for line in text.splitlines() if len(line) >= 32 and "-----" not in line]
+    return lines[1] if len(lines) > 2 else lines[0]
