@@ -194,7 +194,7 @@ def test_stun_address_of_rfc_5769() -> None:
 
 
 def test_stun_long_term_integrity_of_rfc_5769(monkeypatch: pytest.MonkeyPatch) -> None:
-    # RFC 5769, 2.4: request with long-term authentication, without its FINGERPRINT-free tail
+    # RFC 5769, 2.4: a request with long-term authentication
     user, realm = "\u30de\u30c8\u30ea\u30c3\u30af\u30b9".encode(), b"example.org"
     nonce, password = b"f//499k954d6OL34oL9FSTvy64sA", b"TheMatrIX"
     import hashlib
