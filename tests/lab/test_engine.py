@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from socle.graph import Graph
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 SEED = 20261124  # of the moments of the kills
 KINDS = {

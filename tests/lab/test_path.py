@@ -12,7 +12,7 @@ import pytest
 from socle.nodes.vault import read_vault
 from tests.lab.conftest import Deployment
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 RELAYED = {"turn-udp", "turn-tls"}
 
