@@ -35,8 +35,9 @@ def test_it_offers_what_the_cloud_file_says() -> None:
     loaded = load_stack("demo")
     cloud = access.connect(loaded)
     assert {flavour.name for flavour in cloud.compute.flavors()} >= set(loaded.cloud.flavours)
-    assert cloud.image.find_image(loaded.cloud.images["debian-13"].name)
-    assert cloud.network.find_network(loaded.cloud.external_network.name)
+    wanted = loaded.cloud.images["debian-13"].name
+    assert wanted in {image.name for image in cloud.image.images()}
+    assert loaded.cloud.external_network.name in {network.name for network in cloud.network.networks()}
 
 
 def test_the_registry_serves_the_image_of_the_overlay_by_its_digest() -> None:
