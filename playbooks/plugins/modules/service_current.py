@@ -1,42 +1,48 @@
 #!/usr/bin/python
 # ruff: noqa: PTH103, PTH110, PTH116, PTH118, PTH123
-"""A unit that is enabled, active, and was started after the last change of the files it reads."""
+"""Units that are enabled, active, and were started after the last change of the files they read."""
 
 from __future__ import annotations
 
 DOCUMENTATION = """
 module: service_current
-short_description: Starts or restarts a unit so that it runs with its files as they are
+short_description: Starts or restarts units so that they run with their files as they are
 description:
   - Compares the time of the unit's start with the time of its files' last change.
   - No handler is needed, so a run that was killed between a file and a restart is completed by the next.
 options:
-  unit:
-    description: The unit, with its suffix.
-    type: str
-    required: true
-  files:
-    description: Files that the unit reads when it starts.
+  units:
+    description: The units, in the order in which they are brought up.
     type: list
-    elements: str
-    default: []
-  reload:
-    description: The unit can read its files again without a restart.
-    type: bool
-    default: false
+    elements: dict
+    required: true
+    suboptions:
+      unit:
+        description: The unit, with its suffix.
+        type: str
+        required: true
+      files:
+        description: Files that the unit reads when it starts.
+        type: list
+        elements: str
+        default: []
+      reload:
+        description: The unit can read its files again without a restart.
+        type: bool
+        default: false
 author: Socle
 """
 
 EXAMPLES = """
 - name: "Run coturn with its files as they are."
   service_current:
-    unit: coturn.service
-    files: [/etc/turnserver.conf]
+    units:
+      - {unit: coturn.service, files: [/etc/turnserver.conf]}
 """
 
 RETURN = """
 action:
-  description: What was done, one of enabled, started, restarted, reloaded; empty when nothing was.
+  description: What was done to which unit, e.g. C(nginx reloaded); empty when nothing was.
   type: list
   returned: always
 """
@@ -51,6 +57,10 @@ SHOWN = (
     "LoadState,ActiveState,UnitFileState,NeedDaemonReload,InactiveExitTimestampMonotonic,FragmentPath,SourcePath,"
     "DropInPaths,Result"
 )
+
+
+class Refused(Exception):
+    """A unit that does not do what it should."""
 
 
 def systemctl(module, *arguments):
@@ -96,32 +106,24 @@ def needed(unit, properties, files, can_reload):
     return ""
 
 
-def main():
-    module = AnsibleModule(
-        argument_spec={
-            "unit": {"type": "str", "required": True},
-            "files": {"type": "list", "elements": "str", "default": []},
-            "reload": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
-    unit = module.params["unit"]
+def bring_up(module, unit, files, can_reload):
+    """What was done, in words."""
     properties = shown(module, unit)
     if properties["NeedDaemonReload"] == "yes" or properties["LoadState"] == "not-found":
         systemctl(module, "daemon-reload")
         properties = shown(module, unit)
     if properties["LoadState"] != "loaded":
-        module.fail_json(msg=f"{unit} is {properties['LoadState']}", action=[])
-    actions = []
-    todo = needed(unit, properties, module.params["files"], module.params["reload"])
+        raise Refused(f"{unit} is {properties['LoadState']}")
+    done = []
+    todo = needed(unit, properties, files, can_reload)
     enable = properties["UnitFileState"] == "disabled"
     if module.check_mode:
-        module.exit_json(changed=bool(todo or enable), action=[todo] if todo else [])
+        return [word for word, wanted in (("enable", enable), (todo, todo)) if wanted]
     if enable:
         rc, _out, err = systemctl(module, "enable", "--quiet", unit)
         if rc != 0:
-            module.fail_json(msg=f"{unit} cannot be enabled: {err.strip()}", action=actions)
-        actions.append("enabled")
+            raise Refused(f"{unit} cannot be enabled: {err.strip()}")
+        done.append("enabled")
     if todo:
         if todo == "start":
             systemctl(module, "reset-failed", unit)
@@ -131,8 +133,29 @@ def main():
         if rc != 0:
             _rc, log, _err = module.run_command(["journalctl", "-q", "-u", unit, "-n", "5", "-o", "cat", "--no-pager"])
             reason = " / ".join(line.strip() for line in (log or err).strip().splitlines()[-5:])
-            module.fail_json(msg=f"{unit} does not {todo}: {reason}", action=actions)
-        actions.append({"start": "started", "restart": "restarted", "reload": "reloaded"}[todo])
+            raise Refused(f"{unit} does not {todo}: {reason}")
+        done.append({"start": "started", "restart": "restarted", "reload": "reloaded"}[todo])
+    return done
+
+
+def main():
+    one = {
+        "unit": {"type": "str", "required": True},
+        "files": {"type": "list", "elements": "str", "default": []},
+        "reload": {"type": "bool", "default": False},
+    }
+    module = AnsibleModule(
+        argument_spec={"units": {"type": "list", "elements": "dict", "required": True, "options": one}},
+        supports_check_mode=True,
+    )
+    actions = []
+    for entry in module.params["units"]:
+        unit = entry["unit"]
+        try:
+            done = bring_up(module, unit, entry["files"], entry["reload"])
+        except Refused as error:
+            module.fail_json(msg=str(error), action=actions)
+        actions += [f"{unit.rpartition('.')[0]} {word}" for word in done]
     module.exit_json(changed=bool(actions), action=actions)
 
 
