@@ -31,7 +31,10 @@ BEFORE_APPLY: tuple[Phase, ...] = ("spec", "plan", "config")
 
 def check(argument: str, *, strict: bool = False, today: date | None = None) -> Assessment:
     """Judges what can be judged before anything exists. Raises InputError and its kin; never GateRefused."""
-    loaded = load_stack(argument)
+    return check_loaded(load_stack(argument), strict=strict, today=today)
+
+
+def check_loaded(loaded: LoadedStack, *, strict: bool = False, today: date | None = None) -> Assessment:
     return assess(intended(loaded, derive(loaded), today=today), BEFORE_APPLY, strict=strict)
 
 

@@ -13,7 +13,6 @@ import os
 import sys
 import sysconfig
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from socle.paths import cache_dir
 
 if TYPE_CHECKING:
     from socle.policy.finding import Assessment
+    from socle.stack.cloud import Cloud
 
 SKIPPED = {"__pycache__", ".git", "engine", "lab", "locale"}  # what has no part in a verdict
 SUFFIXES = {".py", ".yaml", ".yml", ".j2", ".json", ".cfg", ".conf", ".toml", ""}
@@ -35,10 +35,13 @@ def remembered(argument: str, *, strict: bool) -> Assessment:
     if key and (known := _recall(key)) is not None:
         return known
     from socle import assess
+    from socle.stack import load_stack
 
-    result = assess.check(argument, strict=strict)
-    if key and file:
-        _keep(key, result, _outside(file))
+    loaded = load_stack(argument)
+    outside = _outside(loaded.cloud)  # before judging: what moves meanwhile is judged again
+    result = assess.check_loaded(loaded, strict=strict)
+    if key:
+        _keep(key, result, outside)
     return result
 
 
@@ -72,11 +75,8 @@ def _files(folder: Path) -> list[Path]:
     return found
 
 
-def _outside(file: Path) -> dict[str, str | None]:
+def _outside(cloud: Cloud) -> dict[str, str | None]:
     """Files that the stack's cloud names elsewhere on the machine, and what they hold now."""
-    from socle.stack import load_stack
-
-    cloud = load_stack(str(file)).cloud
     issuer = cloud.certificates.issuer
     names = [cloud.release_overlay, cloud.ca_certificate, issuer.certificate if issuer else None]
     return {name: _content(name) for name in names if name}
@@ -107,7 +107,7 @@ def _recall(key: str) -> Assessment | None:
 
 
 def _keep(key: str, result: Assessment, outside: dict[str, str | None]) -> None:
-    text = json.dumps({"assessment": asdict(result), "outside": outside}, ensure_ascii=False)
+    text = json.dumps({"assessment": vars(result), "outside": outside}, ensure_ascii=False, default=vars)
     place = _place(key)
     with suppress(OSError):  # a full or read-only cache costs time, never a verdict
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -70,12 +70,14 @@ def _public_key() -> Placeholder:
     return Placeholder("ssh-ed25519 public-key")
 
 
+@cache  # the common role is read once, not once a tier
 def _listed(folder: Path, role: str) -> list[dict[str, Any]]:
     """The role's files, every list of `vars/main.yml` whose name ends in `_files`, in order."""
     file = folder / "vars" / "main.yml"
     if not file.is_file():
         return []
-    data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    data = yaml.load(file.read_bytes(), Loader=loader)  # noqa: S506  both loaders are safe
     lists = [value for name, value in data.items() if name.startswith(role) and name.endswith("_files")]
     return [entry for one in lists for entry in one]
 

@@ -19,7 +19,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from socle.errors import MachineError
+from socle.errors import MachineError, SocleError
 from socle.graph import Graph, terraform
 from socle.graph.capture import capture
 from socle.messages import _
@@ -132,7 +132,7 @@ def command(folder: Path) -> list[str]:
         raise MachineError("SOC-3301", "checkov is not installed", hint="pip install 'socle[checkov]'")
     checks = str(folder / "checks")
     plan = str(folder / "plan.json")
-    return [program, "-f", plan, "--external-checks-dir", checks, "--skip-download", "--quiet", "-o", "json"]
+    return [program, "-f", plan, "--external-checks-dir", checks, "--skip-download", "-o", "json"]
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -194,5 +194,14 @@ def _compared(answer: Any, table: Mapping[str, Any]) -> Opinion:
     return Opinion(len(ours), len(ours.keys() & theirs.keys()) - len(wrong), tuple(wrong), tuple(own), passes)
 
 
+def main() -> int:
+    try:
+        sys.stdout.write("\n".join(second_opinion(sys.argv[1])) + "\n")
+    except SocleError as error:
+        sys.stderr.write("\n".join(error.lines()) + "\n")
+        return error.exit_code
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(second_opinion(sys.argv[1])) + "\n")
+    sys.exit(main())

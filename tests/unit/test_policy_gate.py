@@ -166,7 +166,7 @@ def test_an_unchanged_stack_is_remembered_and_a_changed_one_judged(
 ) -> None:
     file = stack_file()
     first = check_cache.remembered(str(file), strict=False)
-    monkeypatch.setattr(assess, "check", lambda *_a, **_k: pytest.fail("judged again"))
+    monkeypatch.setattr(assess, "check_loaded", lambda *_a, **_k: pytest.fail("judged again"))
     assert check_cache.remembered(str(file), strict=False) == first
     monkeypatch.undo()
     stack_file(access={"from": ["0.0.0.0/0"]})

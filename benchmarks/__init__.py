@@ -1,0 +1,1 @@
+"""Measured times, as tables with the machine's load: `python -m benchmarks`."""
