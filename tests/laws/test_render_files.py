@@ -1,0 +1,110 @@
+"""What must hold for the configuration files of every stack."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import jinja2
+import pytest
+import yaml
+
+from socle.nodes import render
+from socle.stack import load_stack
+from socle.topology import derive
+from socle.topology.openings import openings
+from tests.conftest import ROOT, STACKS
+
+Files = dict[tuple[str, str], str]
+ROLES = sorted(path.name for path in (ROOT / "playbooks" / "roles").iterdir())
+
+
+@cache
+def rendered(stack: str) -> Files:
+    loaded = load_stack(stack)
+    return render.render(loaded, derive(loaded))
+
+
+@pytest.fixture(params=STACKS)
+def files(request: pytest.FixtureRequest) -> Files:
+    return rendered(request.param)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_rendering_twice_gives_the_same(stack: str) -> None:
+    loaded = load_stack(stack)
+    assert render.render(loaded, derive(loaded)) == rendered(stack)
+
+
+def test_no_template_is_left_over_or_unused(files: Files) -> None:
+    assert not [key for key, text in files.items() if "{{" in text or "{%" in text]
+    for role in ROLES:
+        folder = ROOT / "playbooks" / "roles" / role
+        listed = folder / "vars" / "main.yml"
+        named = set(re.findall(r"template: ([\w.-]+)", listed.read_text())) if listed.exists() else set()
+        assert {path.name for path in folder.glob("templates/*")} == named, role
+
+
+def test_a_value_that_does_not_exist_is_refused() -> None:
+    loaded = load_stack("demo")
+    topology = derive(loaded)
+    with pytest.raises(jinja2.UndefinedError):
+        render.node_files(topology.tiers[0].name, {"stack": {}})
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_firewall_is_the_flow_matrix_and_nothing_more(stack: str) -> None:
+    topology = derive(load_stack(stack))
+    for tier in topology.tiers:
+        text = rendered(stack)[tier.name, "/etc/nftables.conf"]
+        assert text.count("policy drop;") == 3
+        assert "flush ruleset" not in text
+        lines = re.findall(r'(tcp|udp) dport (\S+) accept comment "([\w-]+)"', text)
+        wanted = {
+            (o.protocol, f"{o.first}-{o.last}" if o.last > o.first else str(o.first), o.flow)
+            for o in openings(topology, tier.name)
+        }
+        assert set(lines) == wanted
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_ports_in_templates_come_from_the_matrix(stack: str) -> None:
+    """A port that a template writes itself would stay when the matrix changes."""
+    ports = {str(p) for f in derive(load_stack(stack)).flows for p in (f.first, f.last)}
+    for template in (ROOT / "playbooks" / "roles").glob("*/templates/*"):
+        words = set(re.findall(r"(?<![\w.-])\d{2,5}(?![\w.-])", re.sub(r"(?m)#.*$", "", template.read_text())))
+        assert not words & (ports - {"53", "67", "68", "65535"}), template.name
+
+
+def test_livekit_reads_valid_yaml_and_asks_no_stranger(files: Files) -> None:
+    settings = yaml.safe_load(files["media", "/etc/livekit/livekit.yaml"])
+    assert settings["rtc"]["use_external_ip"] is False
+    assert settings["redis"]["tls"] == {"enabled": True, "insecure": False, "ca_cert_file": "/etc/livekit/bus-ca.pem"}
+    assert {server["protocol"] for server in settings["rtc"]["turn_servers"]} == {"udp", "tls"}
+    hosts = {server["host"] for server in settings["rtc"]["turn_servers"]}
+    assert all(server.startswith(tuple(hosts)) for server in settings["rtc"]["stun_servers"])
+
+
+def test_the_lab_s_switches_are_in_the_lab_alone() -> None:
+    for stack in STACKS:
+        lab = load_stack(stack).stack.environment.value == "lab"
+        assert ("num_tracks: -1" in rendered(stack)["media", "/etc/livekit/livekit.yaml"]) is lab
+        assert ("force-unsafe-io" in rendered(stack)["media", "/etc/dpkg/dpkg.cfg.d/socle"]) is lab
+
+
+def test_a_secret_is_in_files_that_others_cannot_read(files: Files) -> None:
+    modes: dict[str, str] = {}
+    for role in ROLES:
+        for entry in render._listed(ROOT / "playbooks" / "roles" / role, role):
+            modes[entry["path"]] = entry.get("mode", "0644")
+    for (_tier, path), text in files.items():
+        if re.search(r"(value-of|key-of)-\w+", text):
+            assert modes[path][-1] == "0", path
+
+
+def test_a_users_file_of_valkey_has_users_alone(files: Files) -> None:
+    """Valkey refuses a comment there; a default user with `nopass` makes protected mode refuse everybody."""
+    lines = files["data", "/etc/valkey/users.acl"].splitlines()
+    assert all(line.startswith("user ") for line in lines)
+    assert "nopass" not in lines[0]
+    assert " off " in lines[0]
