@@ -278,10 +278,23 @@ def offer(where: wiring.Wiring, secrets: dict[str, str], stack: Layers) -> None:
         if unready(wanted):
             return  # reported by who waits for all
         with phase(name):
-            action(seed.connect(where, secrets["admin"], access.CERTIFICATE))
+            _once_it_answers(lambda: action(seed.connect(where, secrets["admin"], access.CERTIFICATE)), end)
 
     with ThreadPoolExecutor(len(needs)) as pool:
         list(pool.map(one, needs))
+
+
+def _once_it_answers(action: Callable[[], None], end: float) -> None:
+    """TLS in front answers 502 or 503 for a moment after a service is ready behind it."""
+    from openstack.exceptions import HttpException
+
+    while True:
+        try:
+            return action()
+        except HttpException as error:
+            if (error.status_code or 0) < 500 or time.monotonic() > end:
+                raise
+            time.sleep(1)
 
 
 def computing(cloud: Any, where: wiring.Wiring) -> None:
