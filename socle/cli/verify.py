@@ -155,6 +155,7 @@ def _printed(report: Report) -> list[str]:
     titles = {
         "flow": (_("FLOWS, FROM OUTSIDE"), _("flow")),
         "signalling": (_("SIGNALLING"), _("what")),
+        "relay": (_("WHERE THE RELAY SENDS"), _("what")),
         "name": (_("NAMES"), _("name")),
         "ports": (_("TCP PORTS, FROM OUTSIDE"), _("what")),
         "sockets": (_("SOCKETS, ON THE NODES"), _("what")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from socle.probe.model import CallResult, Check
@@ -53,7 +53,17 @@ def causes(checks: Sequence[Check], calls: Sequence[CallResult], media: Sequence
         if not culprits:
             unexplained.append(call)
     found = [_of_node(node, flows, tuple(lost.get(node, ()))) for node, flows in silent.items()]
-    return found + [_of_call(call) for call in unexplained]
+    return found + [_of_call(call) for call in unexplained] + list(_others(checks))
+
+
+def _others(checks: Sequence[Check]) -> Iterator[Cause]:
+    """What fails without anything being silent: more is open than wanted, or another answer came than expected."""
+    for check in checks:
+        if check.outcome != "fail" or check.kind == "flow":
+            continue
+        if check.kind == "sockets" and not check.facts.get("extra"):
+            continue
+        yield Cause(check.node, (), (), f"{check.node or check.subject}: {check.seen}")
 
 
 def _of_node(node: str, flows: tuple[str, ...], calls: tuple[str, ...]) -> Cause:

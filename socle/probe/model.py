@@ -11,7 +11,7 @@ from typing import Any, Literal
 from socle.topology.model import Topology
 
 Outcome = Literal["pass", "fail", "unknown"]
-Kind = Literal["flow", "ports", "sockets", "name", "signalling", "call"]
+Kind = Literal["flow", "ports", "sockets", "name", "signalling", "relay"]
 Path_ = Literal["direct", "turn-udp", "turn-tls"]
 
 WORST: tuple[Outcome, ...] = ("fail", "unknown", "pass")

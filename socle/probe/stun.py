@@ -12,15 +12,15 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from socle.probe.tls import trust
 
 COOKIE = 0x2112A442
-BINDING, ALLOCATE, REFRESH = 0x0001, 0x0003, 0x0004
-USERNAME, INTEGRITY, ERROR, LIFETIME, RELAYED = 0x0006, 0x0008, 0x0009, 0x000D, 0x0016
+BINDING, ALLOCATE, REFRESH, PERMISSION = 0x0001, 0x0003, 0x0004, 0x0008
+USERNAME, INTEGRITY, ERROR, LIFETIME, PEER, RELAYED = 0x0006, 0x0008, 0x0009, 0x000D, 0x0012, 0x0016
 REALM, NONCE, TRANSPORT, MAPPED = 0x0014, 0x0015, 0x0019, 0x0020
 TRIES, WAIT = 4, 1.0
 Attributes = dict[int, bytes]
@@ -29,11 +29,15 @@ Exchange = Callable[[bytes], bytes]
 
 @dataclass(frozen=True)
 class Answer:
-    """`mapped`: our address as the server sees it; `relayed`: the address it lent us."""
+    """`mapped`: our address as the server sees it; `relayed`: the address it lent us.
+
+    `peers`: addresses that the relay was asked to send to -> granted, or the code of its refusal.
+    """
 
     failure: str
     mapped: str = ""
     relayed: str = ""
+    peers: Mapping[str, str] = field(default_factory=dict)
 
 
 def credentials(secret: str, lifetime: int = 600) -> tuple[str, str]:
@@ -81,6 +85,18 @@ def address_of(value: bytes) -> str:
     return f"{socket.inet_ntoa(struct.pack('!I', number))}:{port}"
 
 
+def _xored(address: str) -> bytes:
+    """An IPv4 address as a XOR-PEER-ADDRESS; a permission has no port."""
+    number: int = struct.unpack("!I", socket.inet_aton(address))[0] ^ COOKIE
+    return struct.pack("!BBHI", 0, 1, COOKIE >> 16, number)
+
+
+def _refusal(attributes: Attributes) -> str:
+    """`403 Forbidden IP`."""
+    code = attributes.get(ERROR, b"\0\0\0\0")
+    return f"{code[2] * 100 + code[3]} {code[4:].decode('utf-8', 'replace')}".strip()
+
+
 def binding(address: str, port: int) -> Answer:
     """The server answers over UDP and names our address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
@@ -96,10 +112,10 @@ def binding(address: str, port: int) -> Answer:
             return Answer(error.strerror or str(error))
 
 
-def allocate_udp(address: str, port: int, secret: str) -> Answer:
+def allocate_udp(address: str, port: int, secret: str, peers: Sequence[str] = ()) -> Answer:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.connect((address, port))
-        return _allocate(_over_udp(udp), secret)
+        return _allocate(_over_udp(udp), secret, peers)
 
 
 def allocate_tls(address: str, port: int, name: str, ca: Path | None, secret: str) -> Answer:
@@ -121,8 +137,8 @@ def allocate_tls(address: str, port: int, name: str, ca: Path | None, secret: st
         return Answer(error.strerror or str(error))
 
 
-def _allocate(exchange: Exchange, secret: str) -> Answer:
-    """Asks, is challenged, asks again with the credential, gives the relay back."""
+def _allocate(exchange: Exchange, secret: str, peers: Sequence[str] = ()) -> Answer:
+    """Asks, is challenged, asks again with the credential; asks for each peer; gives the relay back."""
     wanted = (TRANSPORT, struct.pack("!I", 17 << 24))
     try:
         _kind, challenge = parse(exchange(message(ALLOCATE, [wanted])))
@@ -134,12 +150,13 @@ def _allocate(exchange: Exchange, secret: str) -> Answer:
         proof = [(USERNAME, user.encode()), (REALM, realm), (NONCE, nonce)]
         _kind, lent = parse(exchange(message(ALLOCATE, [wanted, *proof], key)))
         if RELAYED not in lent:
-            code = lent.get(ERROR, b"\0\0\0\0")
-            return Answer(
-                f"allocation refused: {code[2] * 100 + code[3]} {code[4:].decode('utf-8', 'replace')}".strip()
-            )
+            return Answer(f"allocation refused: {_refusal(lent)}")
+        asked = {}
+        for peer in peers:
+            _kind, said = parse(exchange(message(PERMISSION, [(PEER, _xored(peer)), *proof], key)))
+            asked[peer] = _refusal(said) if ERROR in said else "granted"
         exchange(message(REFRESH, [(LIFETIME, struct.pack("!I", 0)), *proof], key))
-        return Answer("", mapped=address_of(lent.get(MAPPED, lent[RELAYED])), relayed=address_of(lent[RELAYED]))
+        return Answer("", address_of(lent.get(MAPPED, lent[RELAYED])), address_of(lent[RELAYED]), asked)
     except TimeoutError:
         return Answer("no answer")
     except (ValueError, KeyError, IndexError, struct.error):

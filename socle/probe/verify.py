@@ -11,7 +11,7 @@ from itertools import cycle
 from typing import Any
 
 from socle.messages import _
-from socle.probe import flows, names, ports, sockets
+from socle.probe import flows, names, ports, relay, sockets
 from socle.probe.call import Client, Door, plan, token
 from socle.probe.diagnose import Cause, causes
 from socle.probe.model import CallResult, Check, Outcome, Spot, Target, worst
@@ -57,6 +57,7 @@ def run(
     checks: list[Check] = []
     say(_("probing flows"))
     checks += flows.checks(target)
+    checks += relay.checks(target)
     checks += _signalling(target)
     if not calls_only:
         if target.names_server:
@@ -118,19 +119,19 @@ def _calls(target: Target, client: Client, say: Say) -> tuple[list[CallResult], 
         return [], []
     fronts = cycle(target.of("edge"))
     made = [_call(target, client, "direct", next(fronts), None, say)]
-    for relay in target.of("turn"):
-        made += [_call(target, client, path, next(fronts), relay, say) for path in ("turn-udp", "turn-tls")]
+    for spot in target.of("turn"):
+        made += [_call(target, client, path, next(fronts), spot, say) for path in ("turn-udp", "turn-tls")]
     return made, _landed(target, client, made[0], say)
 
 
 def _call(
-    target: Target, client: Client, path: Any, edge: Spot, relay: Spot | None, say: Say, seconds: float | None = None
+    target: Target, client: Client, path: Any, edge: Spot, by: Spot | None, say: Say, seconds: float | None = None
 ) -> CallResult:
-    say(_("calling: {path}").format(path=f"{path} {relay.name}" if relay else path))
-    wanted = plan(target, path, edge, relay)
+    say(_("calling: {path}").format(path=f"{path} {by.name}" if by else path))
+    wanted = plan(target, path, edge, by)
     if seconds is not None:
         wanted = replace(wanted, seconds=seconds)
-    return replace(client.call(wanted), relay=relay.name if relay else None, edge=edge.name)
+    return replace(client.call(wanted), relay=by.name if by else None, edge=edge.name)
 
 
 def _landed(target: Target, client: Client, direct: CallResult, say: Say) -> list[Check]:

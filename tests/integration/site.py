@@ -32,6 +32,7 @@ from socle.topology import derive
 
 EDGE, MEDIA, TURN = (f"198.51.100.{n}" for n in (11, 12, 13))
 NODES = {"edge": EDGE, "media": MEDIA, "turn": TURN}
+PEERS = ("--denied-peer-ip=0.0.0.0-255.255.255.255", f"--allowed-peer-ip={MEDIA}")
 INNER_EDGE, INNER_MEDIA = "10.64.2.2", "10.64.2.10"
 KEY, SECRET, TURN_SECRET = "sitekey", "s" * 40, "t" * 40
 
@@ -170,7 +171,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20) -> N
     raise TimeoutError(what)
 
 
-def serve(site: Site, domain: str, livekit: str) -> None:
+def serve(site: Site, domain: str, livekit: str, peers: tuple[str, ...]) -> None:
     folder = site.folder
     config = {
         "port": 7880,
@@ -197,7 +198,7 @@ def serve(site: Site, domain: str, livekit: str) -> None:
         "--listening-port=3478", "--tls-listening-port=443", f"--listening-ip={TURN}", f"--relay-ip={TURN}",
         "--use-auth-secret", f"--static-auth-secret={TURN_SECRET}", f"--realm={domain}", f"--cert={folder}/turn.pem",
         f"--pkey={folder}/turn.key", "--no-tlsv1", "--no-tlsv1_1", "--min-port=49152", "--max-port=65535",
-        "--no-multicast-peers", f"--pidfile={folder}/turn.pid", f"--userdb={folder}/turn.db",
+        "--no-multicast-peers", *peers, f"--pidfile={folder}/turn.pid", f"--userdb={folder}/turn.db",
     )  # fmt: skip
     site.start("edge", "edge", sys.executable, "-m", "tests.integration.site", "edge", str(folder))
 
@@ -224,7 +225,7 @@ async def edge(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def running(livekit: str) -> Iterator[tuple[Site, Target]]:
+def running(livekit: str, peers: tuple[str, ...] = PEERS) -> Iterator[tuple[Site, Target]]:
     topology = derive(load_stack("demo"))
     domain = topology.domain
     with tempfile.TemporaryDirectory() as made:
@@ -232,7 +233,7 @@ def running(livekit: str) -> Iterator[tuple[Site, Target]]:
         ca = authority(folder, {"edge": [domain, f"livekit.{domain}"], "turn": [f"turn.{domain}"]})
         site = Site(folder)
         try:
-            serve(site, domain, livekit)
+            serve(site, domain, livekit, peers)
             spots = tuple(Spot(name, name, address, address) for name, address in NODES.items())
             target = Target(
                 topology, spots, ca, (IPv4Network("198.18.0.1/32"),), True,
@@ -263,7 +264,7 @@ def client(native: bool) -> Client:
 
 
 def main(scenario: str, livekit: str) -> None:
-    with running(livekit) as (site, target):
+    with running(livekit, () if scenario == "open-port" else PEERS) as (site, target):
         if scenario == "no-relay":
             site.stop("coturn")
         elif scenario == "no-media":

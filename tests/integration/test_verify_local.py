@@ -103,7 +103,7 @@ def test_a_stopped_relay_costs_its_flows_and_the_relayed_calls_and_is_named() ->
     ]
 
 
-def test_a_stray_server_is_found_from_outside_and_on_the_node() -> None:
+def test_a_stray_server_and_an_open_relay_are_found() -> None:
     found = report("open-port")
     assert outcomes(found, "ports") == {("edge", "tcp"): "pass", ("media", "tcp"): "fail", ("turn", "tcp"): "pass"}
     assert outcomes(found, "sockets")["media", "listening"] == "fail"
@@ -111,3 +111,6 @@ def test_a_stray_server_is_found_from_outside_and_on_the_node() -> None:
     assert "41234" in seen["ports"]
     assert "41234" in seen["sockets"]
     assert not failed_calls(found)
+    # its relay is left open, too: the metadata service is what nobody may be sent to
+    assert outcomes(found, "relay") == {("turn", "peers"): "fail"}
+    assert "169.254.169.254" in next(c["seen"] for c in found["checks"] if c["kind"] == "relay")

@@ -110,6 +110,7 @@ def raw(local: str = "relay", protocol: str = "tls", url: str = URL, audio: int 
         ("turn-tls", raw(), ""),
         ("turn-tls", raw(protocol="udp"), "not relayed over tls"),
         ("turn-tls", raw(local="host", protocol="udp", url=""), "not relayed over tls"),
+        ("turn-udp", raw(local="host", protocol="udp", url=""), "not relayed over udp"),
         ("turn-tls", raw(url="turns:elsewhere.example:443?transport=tcp"), "another relay"),
         ("turn-tls", raw(audio=3), "too little audio"),
         ("turn-tls", raw(video=0), "too little video"),
@@ -162,6 +163,22 @@ def test_a_dead_front_explains_every_call() -> None:
     down = [Check("flow", "https", "fail", "refused", "demo-edge-nova-1")]
     (cause,) = causes(down, [call(path, "x") for path in ("direct", "turn-udp", "turn-tls")], MEDIA)
     assert cause.calls == ("direct", "turn-udp", "turn-tls")
+
+
+def test_what_is_too_much_is_named_too() -> None:
+    checks = [
+        Check("ports", "tcp", "fail", "open and in no flow: 9100", MEDIA[0]),
+        Check("sockets", "listening", "fail", "in no flow: tcp *:9100", MEDIA[0], facts={"extra": ["tcp *:9100"]}),
+        Check("sockets", "listening", "fail", "nothing listens for: ssh", MEDIA[1], facts={"missing": ["ssh"]}),
+        Check("name", "turn.example", "fail", "no such name"),
+    ]
+    texts = [cause.text for cause in causes(checks, [], MEDIA)]
+    assert texts == [
+        f"{MEDIA[1]} does not answer for: ssh",
+        f"{MEDIA[0]}: open and in no flow: 9100",
+        f"{MEDIA[0]}: in no flow: tcp *:9100",
+        "turn.example: no such name",
+    ]
 
 
 def test_unknown_is_no_pass() -> None:
