@@ -56,8 +56,9 @@ def test_the_service_is_proven_from_outside(deployed: Deployment) -> None:
     calls = {call["path"]: call for call in report["calls"]}
     assert set(calls) == {"direct", *RELAYED}
     for path, call in calls.items():
-        assert all(count > 0 for counts in call["received"].values() for count in counts.values()), call
-        assert (call["pair"]["local_type"] == "relay") is (path in RELAYED), call
+        assert len(call["received"]) == 2, call
+        assert all(count > 0 for got in call["received"] for count in got.values()), call
+        assert {pair["local"] == "relay" for pair in call["pairs"]} == {path in RELAYED}, call
 
 
 @pytest.fixture
@@ -79,9 +80,10 @@ def test_without_coturn_exactly_the_relayed_calls_fail_and_the_node_is_named(
 ) -> None:
     code, report = verified(deployed)
     assert code == 6
-    assert {call["path"] for call in report["calls"] if not call["ok"]} == RELAYED
-    dead = {(flow["flow"], flow["node"]) for flow in report["flows"] if not flow["ok"]}
+    assert {call["path"] for call in report["calls"] if call["failure"]} == RELAYED
+    dead = {(c["subject"], c["node"]) for c in report["checks"] if c["kind"] == "flow" and c["outcome"] == "fail"}
     assert dead == {(flow, coturn_stopped) for flow in RELAYED}
+    assert [cause["node"] for cause in report["causes"]] == [coturn_stopped]
 
 
 def test_no_secret_is_written_in_clear(deployed: Deployment) -> None:
