@@ -43,6 +43,13 @@ class Opened:
 
 def expected(model: Model) -> dict[Opened, str]:
     """What the flow matrix lets through -> the flow's name."""
+    if "matrix" not in model.memo:
+        model.memo["matrix"] = _expected(model)
+    kept: dict[Opened, str] = model.memo["matrix"]
+    return kept
+
+
+def _expected(model: Model) -> dict[Opened, str]:
     found: dict[Opened, str] = {}
     for tier in model.topology.tiers:
         for one in openings(model.topology, tier.name):
@@ -56,6 +63,13 @@ def expected(model: Model) -> dict[Opened, str]:
 
 def opened(rule: Resource, model: Model) -> Opened | None:
     """A security-group rule, written like the matrix; None when its group belongs to no tier."""
+    kept: dict[str, Opened | None] = model.memo.setdefault("opened", {})
+    if rule.name not in kept:
+        kept[rule.name] = _opened(rule, model)
+    return kept[rule.name]
+
+
+def _opened(rule: Resource, model: Model) -> Opened | None:
     tier = model.group_tier(rule.get("security_group_id")) or model.tier_of(rule)
     if tier is None:
         return None

@@ -34,6 +34,11 @@ def check(
     second_opinion: bool,
 ) -> None:
     """Judge a stack before anything exists: no cloud, no engine, no root."""
+    import gc
+    import os
+
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins reads every package installed
+    gc.disable()  # a short process: collecting costs more than it frees
     from socle.check_cache import remembered
 
     result = remembered(stack, strict=strict)

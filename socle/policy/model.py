@@ -68,7 +68,8 @@ class Model:
     facts: Mapping[str, Mapping[str, Any]] | None = None
     probes: Mapping[str, Any] | None = None
     live: Mapping[str, Any] | None = None
-    pinned_hosts: tuple[str, ...] | None = field(default=None)
+    pinned_hosts: tuple[str, ...] | None = None
+    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # what rules derive once
 
     @property
     def plan(self) -> Graph:
