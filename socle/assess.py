@@ -86,7 +86,7 @@ def with_evidence(model: Model) -> Model:
 
 
 def assess(model: Model, phases: Iterable[Phase], *, strict: bool = False) -> Assessment:
-    """Evaluates, merges per control, and asks the gate, which looks at what is judged before apply only."""
+    """Evaluates, merges per control, and asks the gate: before apply `check` gives it three phases, `report` all."""
     controls = catalogue()
     chosen = tuple(phase for phase in phases if model.has(phase))
     judges = [one for one in rules() if one.phase in chosen]
@@ -102,7 +102,7 @@ def assess(model: Model, phases: Iterable[Phase], *, strict: bool = False) -> As
         rules_run=len(judges),
         findings=findings,
         judgements=judge(controls, findings),
-        verdict=gate((f for f in findings if f.phase in BEFORE_APPLY), controls.controls, strict=strict),
+        verdict=gate(findings, controls.controls, strict=strict),
         unused_waivers=unused(model.waivers, findings, {one.control for one in judges}),
     )
 

@@ -70,7 +70,7 @@ def handshakes_are_modern(endpoint: Any, _model: Model) -> Outcome:
     if not protocol:
         return failed(endpoint.get("failure") or "no handshake", wanted)
     accepted = [name for name, answer in old.items() if answer == "accepted"]
-    if protocol in MODERN and not accepted and (not old or "unknown" in old.values()):
+    if protocol in MODERN and not accepted and set(old.values()) != {"refused"}:
         return unknown(f"{protocol}; old protocols could not be offered", settled_in="runtime", expected=wanted)
     return judged(
         protocol in MODERN and not accepted, f"{protocol}; accepted besides: {', '.join(accepted) or 'none'}", wanted

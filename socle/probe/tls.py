@@ -25,6 +25,10 @@ class Handshake:
     not_after: str = ""
     names: tuple[str, ...] = ()
     old: dict[str, str] | None = None  # protocol -> refused, unanswered, accepted or unknown
+    key: str = ""  # kind and bits: ECDSA 256
+    signature: str = ""  # hash of the signature
+    days: int = 0  # from its first day to its last
+    issuer: str = ""
 
 
 def trust(ca: Path | None) -> ssl.SSLContext:
@@ -43,6 +47,7 @@ def handshake(address: str, port: int, name: str, ca: Path | None, *, timeout: f
         ):
             certificate: dict[str, Any] = tls.getpeercert() or {}
             protocol, cipher = tls.version() or "", (tls.cipher() or ("",))[0]
+            described = _described(tls.getpeercert(binary_form=True) or b"")
     except ssl.SSLCertVerificationError as error:
         return Handshake(f"certificate refused: {error.verify_message}")
     except ssl.SSLError as error:
@@ -60,7 +65,25 @@ def handshake(address: str, port: int, name: str, ca: Path | None, *, timeout: f
     days = (until - datetime.now(UTC)).days
     if days < RENEW_BEFORE_DAYS:
         failure = failure or f"certificate ends in days: {days}"
-    return Handshake(failure, protocol, cipher, until.isoformat(), names, old)
+    return Handshake(failure, protocol, cipher, until.isoformat(), names, old, **described)
+
+
+def _described(der: bytes) -> dict[str, Any]:
+    """What the controls on certificates ask for."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    certificate = x509.load_der_x509_certificate(der)
+    key = certificate.public_key()
+    kinds = {ec.EllipticCurvePublicKey: "ECDSA", rsa.RSAPublicKey: "RSA"}
+    kind = next((name for type_, name in kinds.items() if isinstance(key, type_)), "EdDSA")
+    hashed = certificate.signature_hash_algorithm
+    return {
+        "key": f"{kind} {getattr(key, 'key_size', 256)}",
+        "signature": hashed.name if hashed else "ed25519",
+        "days": (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days,
+        "issuer": certificate.issuer.rfc4514_string(),
+    }
 
 
 def _old_protocol(address: str, port: int, name: str, protocol: str, timeout: float) -> str:
