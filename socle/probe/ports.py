@@ -9,6 +9,7 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice
 
@@ -70,7 +71,7 @@ def scan(wanted: dict[str, Iterable[int]], *, wait: float = WAIT, budget: float 
         address: Scan(
             address,
             done[address],
-            tuple(sorted(opened[address])),
+            confirmed(address, opened[address]),
             refused[address],
             done[address] == len(list(ports)),
             seconds,
@@ -120,13 +121,35 @@ def _batch(targets: Sequence[tuple[str, int]], wait: float) -> Iterator[tuple[st
         while waiting and (left := deadline - time.monotonic()) > 0:
             for number, _event in poll.poll(left, len(waiting)):
                 one, address, port = waiting.pop(number)
-                error = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                error = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or _unconnected(one)
                 one.close()
                 yield address, port, error
     finally:
         for one, _address, _port in waiting.values():
             one.close()
         poll.close()
+
+
+def _unconnected(one: socket.socket) -> int:
+    """A network that goes away wakes a socket without an error: connected is what has a peer."""
+    try:
+        one.getpeername()
+    except OSError as error:
+        return error.errno or errno.ENOTCONN
+    return 0
+
+
+def confirmed(address: str, found: Iterable[int], *, timeout: float = 3.0) -> tuple[int, ...]:
+    """Those that answer a second time, with more patience."""
+
+    def answers(port: int) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection((address, port), timeout):
+            return True
+        return False
+
+    with ThreadPoolExecutor(32) as pool:
+        ports = sorted(found)
+        return tuple(port for port, open_ in zip(ports, pool.map(answers, ports), strict=True) if open_)
 
 
 def wanted_ports(topology: Topology, tier: str, full: bool) -> tuple[int, ...]:

@@ -63,4 +63,10 @@ async def _announced(door: Door, token: str, ca: Path | None) -> Announcement:
     except TimeoutError:
         return Announcement("no answer")
     except (aiohttp.ClientError, OSError) as error:
-        return Announcement(str(error))
+        return Announcement(_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """aiohttp wraps what the system said."""
+    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    return getattr(cause, "verify_message", "") or getattr(cause, "strerror", "") or str(cause)
