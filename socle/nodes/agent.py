@@ -5,20 +5,23 @@ The key goes from the vault to the agent through a pipe; it is in no file.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from socle.errors import MachineError, NodeError
 from socle.messages import _
 
-START = 10.0  # seconds for the agent to answer
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+PATIENCE = 10.0  # seconds for a shared connection to close
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ def session(private_key: str, ssh_config: Path) -> Iterator[Session]:
     """An SSH session folder whose configuration includes `ssh_config`. Raises MachineError without OpenSSH."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     folder = Path(tempfile.mkdtemp(prefix="socle-", dir=base if base and os.access(base, os.W_OK) else "/tmp"))  # noqa: S108
-    agent: subprocess.Popen[bytes] | None = None
+    companion: subprocess.Popen[str] | None = None
+    agent: int | None = None
     config = folder / "config"
     # a jump through the bastion reads this file too, so its connection is shared by all
     config.write_text(
@@ -46,31 +50,55 @@ def session(private_key: str, ssh_config: Path) -> Iterator[Session]:
         encoding="utf-8",
     )
     try:
-        agent = _start(folder / "agent")
+        companion = _start(folder / "agent")
+        agent = _agent_of(companion, folder / "agent")
         _add(folder / "agent", private_key)
         yield Session(folder, config)
     finally:
         _close_connections(folder)
-        if agent:
-            agent.terminate()
-            agent.wait(START)
+        if companion:
+            _stop(companion, agent)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(socket: Path) -> subprocess.Popen[bytes]:
+def end_with_parent() -> None:
+    """In a child, before it becomes its program: it ends when the run is killed (Linux)."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _start(socket: Path) -> subprocess.Popen[str]:
+    """The agent's companion: the agent ends with it (at once, or within 10 s), and it ends with our end of its pipe.
+
+    So a run that is killed leaves no agent with the key behind; ssh-agent itself is setgid, which clears other ties.
+    """
     try:
-        agent = subprocess.Popen(
-            ["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        companion = subprocess.Popen(
+            ["ssh-agent", "-a", str(socket), "sh", "-c", "echo $SSH_AGENT_PID; exec cat >/dev/null"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
     except FileNotFoundError:
         raise MachineError("SOC-7301", _("missing program: ssh-agent"), hint="apt install openssh-client") from None
-    deadline = time.monotonic() + START
-    while not socket.exists():
-        if agent.poll() is not None or time.monotonic() > deadline:
-            agent.kill()
-            raise NodeError("SOC-5102", "ssh-agent did not start, at: {socket}", socket=socket)
-        time.sleep(0.02)
-    return agent
+    return companion
+
+
+def _agent_of(companion: subprocess.Popen[str], socket: Path) -> int:
+    """The agent's process; it listens by then."""
+    assert companion.stdout
+    said = companion.stdout.readline().strip()
+    if not said.isdigit():
+        raise NodeError("SOC-5102", "ssh-agent did not start, at: {socket}", socket=socket)
+    return int(said)
+
+
+def _stop(companion: subprocess.Popen[str], agent: int | None) -> None:
+    if agent is not None:
+        with suppress(ProcessLookupError):
+            os.kill(agent, signal.SIGTERM)
+    with companion:  # closes its pipes, by which it ends
+        pass
 
 
 def _add(socket: Path, private_key: str) -> None:
@@ -90,4 +118,4 @@ def _close_connections(folder: Path) -> None:
     for socket in folder.iterdir():
         if len(socket.name) == 40:  # %C is a SHA-1
             command = ["ssh", "-F", "none", "-o", f"ControlPath={socket}", "-O", "exit", "closed"]
-            subprocess.run(command, capture_output=True, check=False, timeout=START)
+            subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE)

@@ -18,7 +18,7 @@ from socle.errors import MachineError, NodeError
 from socle.messages import _
 from socle.nodes import hostkeys, inventory, names, render, vault
 from socle.nodes import outputs as program
-from socle.nodes.agent import Session, session
+from socle.nodes.agent import Session, end_with_parent, session
 from socle.nodes.outputs import Outputs
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
@@ -165,12 +165,19 @@ def _events(
     with log.open("a", encoding="utf-8") as stream:
         log.chmod(0o600)
         try:
-            process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stream, text=True)
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=stream,
+                text=True,
+                preexec_fn=end_with_parent,  # noqa: PLW1509  one thread, and the function does one system call
+            )
         except FileNotFoundError:
             raise MachineError("SOC-7302", "missing program: {program}", program=command[0]) from None
         ended = False
+        assert process.stdout
         try:
-            assert process.stdout
             for line in process.stdout:
                 stream.write(line)
                 if line.startswith('{"event"'):
@@ -181,6 +188,7 @@ def _events(
             if process.poll() is None and not ended:
                 process.terminate()
             process.wait()
+            process.stdout.close()
     if not ended:
         raise NodeError(
             "SOC-5106", "ansible-playbook ended early: {status}", hint=_tail(log), status=process.returncode

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,6 +132,26 @@ def test_the_deploy_key_is_in_an_agent_and_in_no_file(tmp_path: Path) -> None:
         inside = [file for file in run.folder.rglob("*") if file.is_file()]
         assert not any("PRIVATE" in file.read_text() for file in inside)
     assert not run.folder.exists()
+
+
+def test_a_killed_run_leaves_no_agent(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from socle.nodes import agent, vault\n"
+        "with agent.session(vault._ssh_key('demo')['private'], Path('/dev/null')) as run:\n"
+        "    print(run.folder, flush=True); time.sleep(60)\n"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    with run:
+        assert run.stdout
+        folder = Path(run.stdout.readline().strip())
+        env = {"SSH_AUTH_SOCK": str(folder / "agent")}
+        assert subprocess.run(["ssh-add", "-L"], env=env, capture_output=True, check=False).returncode == 0
+        run.kill()
+    deadline = time.monotonic() + 30  # ssh-agent looks every 10 s whether its companion lives
+    while subprocess.run(["ssh-add", "-L"], env=env, capture_output=True, check=False).returncode != 2:  # 2: no agent
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    shutil.rmtree(folder)
 
 
 def test_names_have_the_floating_addresses_of_their_tier(topology: Topology, made: dict[str, NodeOutput]) -> None:
