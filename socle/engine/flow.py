@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,10 +47,12 @@ def read_plan(loaded: LoadedStack, file: Path) -> plan.Plan:
 
 def prepare(case: Case, config: Mapping[str, str] | None = None, *, existence: bool = True) -> Ready:
     """`config`: the program's settings. Raises CloudError or EngineError when one cannot be used."""
-    cloud = access.connect(case.loaded)
-    with access.cloud_errors():
-        flavours = preflight.existence(cloud, case.loaded, case.topology) if existence else {}
-    return Ready(case, cloud, workspace.open_stack(case.loaded, config), flavours)
+    with ThreadPoolExecutor(max_workers=1) as pool:  # the engine and the cloud take a second each to answer
+        opening = pool.submit(workspace.open_stack, case.loaded, config)
+        cloud = access.connect(case.loaded)
+        with access.cloud_errors():
+            flavours = preflight.existence(cloud, case.loaded, case.topology) if existence else {}
+        return Ready(case, cloud, opening.result(), flavours)
 
 
 def recovered(ready: Ready, *, break_lock: bool = False) -> dict[str, Any]:

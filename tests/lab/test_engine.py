@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
     from socle.graph import Graph
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:The _compute_attributes method is deprecated"),
+]
 
 SEED = 20261124  # of the moments of the kills
 KINDS = {
@@ -55,6 +59,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     folder = tmp_path_factory.mktemp("engine")
     write_stack(folder, "engine", "10.97.0.0/20")
     stack = Deployment("engine", folder)
+    stack.socle("down", "engine", "--name", "engine", timeout=900)  # what a test run that was killed left behind
     yield stack
     stack.socle("down", "engine", "--name", "engine", timeout=900)
 
@@ -116,6 +121,7 @@ def kill_after(stack: Deployment, done: int, who: str) -> int:
         rest = run.stdout.read()
         assert "SOC-7212" in rest, rest
     run.wait(timeout=60)
+    run.stdout.close()
     watchdog.cancel()
     return seen
 
