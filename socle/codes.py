@@ -138,6 +138,7 @@ CODES: dict[str, Code] = {
     "SOC-8302": Code("Something could not be looked at; unknown is no pass.", "The report says why, line by line."),
     "SOC-8303": Code("Nothing of this stack is deployed.", "Run `socle up STACK` first."),
     "SOC-8304": Code("The vault lacks secrets that the verification needs.", "Run `socle up STACK` again."),
+    "SOC-8305": Code("This machine has no route into the lab.", "Run `socle lab up`, then `socle verify` again."),
     "SOC-8311": Code("npm is missing, and the browser's client comes by it.", "apt-get install npm, or use --native."),
     "SOC-8312": Code(
         "npm could not install the browser's client.", "Check access to the package index, or use --native."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from socle.errors import MachineError, NodeError, SocleError, VerifyFailed
+from socle.errors import CloudError, MachineError, NodeError, SocleError, VerifyFailed
 from socle.messages import _
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def verify(stack: str, as_json: bool, native: bool, calls_only: bool) -> None:
     topology = derive(loaded)
     outputs = _outputs(loaded)
     goal = _target(loaded, topology, outputs)
+    _refuse_without_lab(loaded)
     report = run(
         goal, _client(native, goal), lambda: _facts(loaded, topology, outputs), calls_only=calls_only, say=_say
     )
@@ -93,6 +94,18 @@ def _target(loaded: LoadedStack, topology: Topology, outputs: dict[str, Any]) ->
         api_secret=values["livekit_api_secret"],
         turn_secret=values["turn_secret"],
     )
+
+
+def _refuse_without_lab(loaded: LoadedStack) -> None:
+    """Without the lab's link its addresses lead elsewhere, where anything may answer."""
+    from socle.probe.ports import way
+
+    wiring = loaded.cloud.lab
+    if wiring and way(str(wiring.services_address)) != str(wiring.link.host.ip):
+        hint = _("is the lab up? socle lab status")
+        raise CloudError(
+            "SOC-8305", "this machine has no way into the lab: {address}", hint=hint, address=wiring.link.host
+        )
 
 
 def _client(native: bool, target: Target) -> Client:

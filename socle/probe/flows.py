@@ -10,6 +10,7 @@ from ipaddress import ip_address
 
 from socle.probe import ssh, stun, tls
 from socle.probe.model import Check, Spot, Target
+from socle.probe.ports import way
 from socle.topology.flows import Flow
 
 Probe = Callable[[Target, Flow, Spot, str], Check]
@@ -84,10 +85,8 @@ def _ssh(target: Target, flow: Flow, spot: Spot, address: str) -> Check:
 
 
 def _allowed(target: Target, address: str) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.connect((address, 9))  # sends nothing: asks the kernel which address it would leave from
-        mine = ip_address(udp.getsockname()[0])
-    return any(mine in block for block in target.administration)
+    mine = way(address)
+    return bool(mine) and any(ip_address(mine) in block for block in target.administration)
 
 
 def _stun(target: Target, flow: Flow, spot: Spot, address: str) -> Check:

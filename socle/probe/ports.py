@@ -46,11 +46,13 @@ class Scan:
     refused: int
     complete: bool
     seconds: float
+    moved: bool = False  # this machine's way to the address changed meanwhile: what answered was perhaps another
 
 
 def scan(wanted: dict[str, Iterable[int]], *, wait: float = WAIT, budget: float = BUDGET) -> dict[str, Scan]:
     """Address -> what answered. Bounded in sockets and in time; what was not reached in time is `complete=False`."""
     started = time.monotonic()
+    ways = {address: way(address) for address in wanted}
     todo = _shuffled({address: list(ports) for address, ports in wanted.items()})
     opened: dict[str, list[int]] = defaultdict(list)
     refused: dict[str, int] = defaultdict(int)
@@ -75,9 +77,20 @@ def scan(wanted: dict[str, Iterable[int]], *, wait: float = WAIT, budget: float 
             refused[address],
             done[address] == len(list(ports)),
             seconds,
+            way(address) != ways[address],
         )
         for address, ports in wanted.items()
     }
+
+
+def way(address: str) -> str:
+    """The address that this machine sends from, towards another; empty when there is no route. Sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        try:
+            udp.connect((address, 9))
+        except OSError:
+            return ""
+        return str(udp.getsockname()[0])
 
 
 def _shuffled(wanted: dict[str, list[int]]) -> Iterator[tuple[str, int]]:
@@ -187,6 +200,9 @@ def judge(topology: Topology, spot: Spot, seen: Scan) -> Check:
         "seconds": seen.seconds,
     }
     expected = _ranges(sorted(allowed)) or "none"
+    if seen.moved:
+        text = "the way to the address changed during the scan"
+        return Check("ports", "tcp", "unknown", text, spot.name, expected, facts)
     opened = _ranges(list(seen.open)) or "none"
     if extra:
         return Check("ports", "tcp", "fail", f"open and in no flow: {_ranges(extra)}", spot.name, expected, facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,7 @@ def scan(*opened: int, scanned: int = 65535, complete: bool = True) -> Scan:
         (scan(), "unknown"),  # no positive control
         (scan(22), "fail"),
         (scan(443, complete=False), "unknown"),
+        (replace(scan(443, 22), moved=True), "unknown"),
     ],
 )
 def test_closed_counts_only_beside_an_open_port(seen: Scan, outcome: str) -> None:
