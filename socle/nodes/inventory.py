@@ -60,7 +60,7 @@ def write(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key:
     folder = paths.stack_dir(loaded.name)
     file = folder / "inventory.json"
     data = inventory(loaded, topology, outputs, public_key, trust(loaded))
-    write_private(file, json.dumps(data, indent=1, sort_keys=True).encode())
+    write_private(file, json.dumps(data, indent=1).encode())  # in the topology's order, as templates list tiers in it
     write_private(folder / "ssh_config", ssh_config(loaded, topology, outputs, known_hosts).encode())
     return file
 

@@ -105,6 +105,7 @@ def deployed(proof: Deployment) -> Iterator[Deployment]:
         pytest.fail("the first up never began to configure a node:\n" + "".join(said))
     os.killpg(first.pid, signal.SIGKILL)
     first.wait(timeout=60)
+    first.stdout.close()
     watchdog.cancel()
     proof.socle("up", "proof", "--yes", timeout=1800)
     yield proof

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
+from pathlib import Path
 
 import jinja2
 import pytest
 import yaml
 
-from socle.nodes import render
+from socle.nodes import inventory, outputs, render
 from socle.stack import load_stack
 from socle.topology import derive
 from socle.topology.openings import openings
@@ -34,6 +36,21 @@ def files(request: pytest.FixtureRequest) -> Files:
 def test_rendering_twice_gives_the_same(stack: str) -> None:
     loaded = load_stack(stack)
     assert render.render(loaded, derive(loaded)) == rendered(stack)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_ansible_renders_from_the_inventory_what_is_judged(stack: str, tmp_path: Path) -> None:
+    """What Ansible reads went through a file: nothing that a template shows may be lost there, not even an order."""
+    loaded = load_stack(stack)
+    topology = derive(loaded)
+    nodes = outputs.placeholders(topology)
+    file = inventory.write(loaded, topology, nodes, "ssh-ed25519 public-key", tmp_path / "known_hosts")
+    everything = json.loads(file.read_text())["all"]
+    common = {**everything["vars"], "trust": "trust-of-the-cloud\n", "secrets": render.placeholder_secrets(topology)}
+    for tier in topology.tiers:
+        own = everything["children"][tier.name]["hosts"][tier.nodes[0].name]
+        texts = render.node_files(tier.name, {**common, **own, "clock_steered": True})
+        assert texts == {path: text for (of, path), text in rendered(stack).items() if of == tier.name}
 
 
 def test_no_template_is_left_over_or_unused(files: Files) -> None:
