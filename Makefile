@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+CHECKOV := .venv-checkov
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: demo test check lint types unit laws lab-test nightly bench setup browser clean help
+.PHONY: demo test check lint types unit laws lab-test nightly bench setup checkov browser lock clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -27,9 +28,18 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 
 # A browser for the calls; where it cannot be had, `socle verify` uses its native client.
 browser:
-	@command -v chromium >/dev/null && command -v certutil >/dev/null && command -v npm >/dev/null || \
-	  { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends chromium libnss3-tools npm; } || \
-	  echo "no browser: calls are made by the native client" >&2
+	@missing=; command -v chromium >/dev/null || missing="chromium"; command -v certutil >/dev/null || missing="$$missing libnss3-tools"; \
+	  command -v npm >/dev/null || missing="$$missing npm"; \
+	  if [ -n "$$missing" ]; then { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends $$missing; } || \
+	  echo "no browser: calls are made by the native client" >&2; fi
+
+# checkov, for `socle check --second-opinion`: an environment of its own, since it clashes with Pulumi's.
+checkov: $(CHECKOV)/.ready
+
+$(CHECKOV)/.ready: requirements-checkov.lock
+	$(PYTHON) -m venv $(CHECKOV)
+	$(CHECKOV)/bin/python -m pip install --quiet --require-hashes -r requirements-checkov.lock
+	@touch $@
 
 # --- the main job ----------------------------------------------------------------------------------------------------
 
@@ -66,14 +76,16 @@ nightly: setup browser
 	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up && wait $$engine
 	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q tests/lab
 
-bench: setup
-	$(BIN)/python -m benchmarks
+bench: setup checkov
+	SOCLE_CHECKOV=$(CHECKOV)/bin/checkov $(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) dist build dossier
+	rm -rf $(VENV) $(CHECKOV) dist build dossier
 
 # After a change of dependencies. The lock names no package index: each machine uses its own.
 lock: setup
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group checkov --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' -o requirements-checkov.lock

@@ -1,8 +1,20 @@
-"""`make bench`: every benchmark, one after the other."""
+"""`make bench`: the measured times, as tables with the machine's load. `--bare`: `make demo` from empty caches too."""
 
 from __future__ import annotations
 
-from benchmarks import check_speed
+import os
+import sys
+from datetime import date
+
+from benchmarks import check_speed, demo_speed
+from socle.table import table
 
 if __name__ == "__main__":
-    check_speed.main()
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"load average before {load}; {os.cpu_count()} cores; {date.today()}\n")
+    print(
+        f"Median of {check_speed.RUNS} runs\n{table(('what', 'user+sys s', 'wall s', 'aim s'), check_speed.rows())}\n"
+    )
+    whole = demo_speed.rows() + (demo_speed.rows(bare=True) if "--bare" in sys.argv else [])
+    if whole:
+        print(f"One run\n{table(('what', 'wall s', 'aim s'), whole)}")

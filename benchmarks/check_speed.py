@@ -18,10 +18,9 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
-from socle.table import table
-
 RUNS = 5
 STACK = "demo"
+Row = tuple[str, str, str, str]
 
 
 def measured(command: list[str], environment: Mapping[str, str]) -> tuple[float, float]:
@@ -39,7 +38,7 @@ def median(runs: Callable[[], tuple[float, float]]) -> tuple[float, float]:
     return statistics.median(cpu for cpu, _ in seen), statistics.median(wall for _, wall in seen)
 
 
-def main() -> None:
+def rows() -> list[Row]:
     socle = str(Path(sys.executable).with_name("socle"))
     with tempfile.TemporaryDirectory(prefix="socle-bench-") as name:
         folder = Path(name)
@@ -50,17 +49,14 @@ def main() -> None:
             shutil.rmtree(folder / "cache", ignore_errors=True)
             return measured(check, environment)
 
-        rows = [("socle --help", *median(lambda: measured([socle, "--help"], environment)), "0.15")]
-        rows.append((f"socle check {STACK}, cold", *median(cold), "1"))
-        rows.append((f"socle check {STACK}, unchanged", *median(lambda: measured(check, environment)), "0.4"))
-        rows += _checkov(folder)
-    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
-    print(f"median of {RUNS}; load average {load}; {os.cpu_count()} cores; {date.today()}")
-    shown = [(what, f"{cpu:.2f}", f"{wall:.2f}", limit) for what, cpu, wall, limit in rows]
-    print(table(("what", "user+sys s", "wall s", "aim s"), shown))
+        seen = [("socle --help", median(lambda: measured([socle, "--help"], environment)), "0.15")]
+        seen.append((f"socle check {STACK}, cold", median(cold), "1"))
+        seen.append((f"socle check {STACK}, unchanged", median(lambda: measured(check, environment)), "0.4"))
+        seen += _checkov(folder)
+    return [(what, f"{cpu:.2f}", f"{wall:.2f}", aim) for what, (cpu, wall), aim in seen]
 
 
-def _checkov(folder: Path) -> list[tuple[str, float, float, str]]:
+def _checkov(folder: Path) -> list[tuple[str, tuple[float, float], str]]:
     from socle.errors import MachineError
     from socle.graph.capture import capture
     from socle.policy import checkov_adapter
@@ -81,8 +77,4 @@ def _checkov(folder: Path) -> list[tuple[str, float, float, str]]:
         return []
     environment = checkov_adapter.environment(place)
     seen = median(lambda: measured(command, environment))
-    return [("checkov -f plan.json --skip-download", *seen, "")]
-
-
-if __name__ == "__main__":
-    main()
+    return [("checkov -f plan.json --skip-download", seen, "")]

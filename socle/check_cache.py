@@ -107,13 +107,12 @@ def _recall(key: str) -> Assessment | None:
 
 
 def _keep(key: str, result: Assessment, outside: dict[str, str | None]) -> None:
+    from socle.files import write_file
+
     text = json.dumps({"assessment": vars(result), "outside": outside}, ensure_ascii=False, default=vars)
     place = _place(key)
     with suppress(OSError):  # a full or read-only cache costs time, never a verdict
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_suffix(f".{os.getpid()}")
-        part.write_text(f"{_seal(key, text)}\n{text}", encoding="utf-8")
-        part.replace(place)
+        write_file(place, f"{_seal(key, text)}\n{text}", durable=False)
 
 
 def _seal(key: str, text: str) -> str:

@@ -68,7 +68,7 @@ CODES: dict[str, Code] = {
     ),
     "SOC-3301": Code(
         "checkov is not installed, or it did not run every rule.",
-        "Install it with `pip install 'socle[checkov]'`; without it the gate judges all the same.",
+        "Install it in an environment of its own and name it in SOCLE_CHECKOV. The gate judges without it.",
     ),
     "SOC-4101": Code("The cloud's credentials are missing or cannot be read.", "See `credentials` in the cloud file."),
     "SOC-4102": Code(
@@ -95,7 +95,6 @@ CODES: dict[str, Code] = {
     ),
     "SOC-5106": Code("ansible-playbook ended before its end.", _AGAIN),
     "SOC-5201": Code("The stack's secrets cannot be decrypted.", "Use the passphrase that they were made with."),
-    "SOC-5202": Code("The passphrase file is empty or cannot be read.", "Give a file with one line."),
     "SOC-5211": Code("Nobody can sign certificates for this cloud.", "Hand over the requests that the error names."),
     "SOC-5212": Code("A file is not a certificate and its key in PEM.", "Convert it with openssl."),
     "SOC-5213": Code("The certificate authority cannot be read.", "Check `certificates` in the cloud file."),
@@ -121,6 +120,7 @@ CODES: dict[str, Code] = {
     "SOC-7102": Code("The passphrase file does not exist.", "Check the variable that names it."),
     "SOC-7103": Code("The disk that keeps the state is full.", "Free space; the state is whole."),
     "SOC-7104": Code("The passphrase does not open this state.", "Use the one that it was made with."),
+    "SOC-7105": Code("The passphrase file is empty or cannot be read.", "Give a file with one line."),
     "SOC-7201": Code("A part of the engine could not be built.", "See the log that the hint quotes."),
     "SOC-7202": Code("make is missing, and the engine is built with it.", "apt-get install make"),
     "SOC-7203": Code("The disk has not enough room to build the engine.", "Free the space that the error names."),

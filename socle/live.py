@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
 from socle.errors import CloudError, SocleError
+from socle.files import write_file
 from socle.messages import _
 from socle.paths import state_dir
 from socle.stack.load import LoadedStack
@@ -31,10 +31,7 @@ def refresh(loaded: LoadedStack, *, wanted: bool | None, say: Callable[[str], No
             raise
         say(_("the cloud was not asked: {reason}").format(reason=error.message))
         return
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = file.with_suffix(f".{os.getpid()}")
-    part.write_text(json.dumps(seen, indent=1), encoding="utf-8")
-    part.replace(file)
+    write_file(file, json.dumps(seen, indent=1))
 
 
 def collect(loaded: LoadedStack) -> dict[str, Any]:

@@ -26,6 +26,7 @@ def plan(stack: str, save: Path | None, replace: tuple[str, ...], as_json: bool)
     """Preview the cloud operations and save them as a plan file."""
     case = judged(stack)
 
+    from socle import passphrase
     from socle.engine import deploy, flow, workspace
     from socle.engine.plan import save as write
 
@@ -35,7 +36,7 @@ def plan(stack: str, save: Path | None, replace: tuple[str, ...], as_json: bool)
         deploy.refuse_unfinished(case.loaded, deployment)
         made, seen = flow.planned(ready, deployment, replace)
     if save:
-        write(made, save, workspace.passphrase_file().read_bytes())
+        write(made, save, passphrase.read())
     if as_json:
         click.echo(json.dumps(_public(made), indent=2, ensure_ascii=False))
         return

@@ -63,5 +63,9 @@ def _configure(ready: Ready) -> None:
     from socle.nodes import run
 
     summary = run.configure(ready.loaded, ready.case.topology, flow.outputs(ready), ready.cloud, say)
-    message = _("nodes: {nodes} configured, {changed} tasks changed something, in {seconds} s")
+    message = (
+        _("nodes: {nodes} configured, {changed} tasks changed something, in {seconds} s")
+        if summary.changed
+        else _("nodes: nothing changed on any of {nodes}, in {seconds} s")
+    )
     click.echo(message.format(nodes=summary.nodes, changed=summary.changed, seconds=round(summary.seconds)))

@@ -149,12 +149,11 @@ def _listeners(facts: dict[str, Any]) -> Any:
 
 
 def _save(report: Report) -> Path:
+    from socle.files import write_file
     from socle.paths import stack_dir
 
     file = stack_dir(report.stack) / "verify.json"
-    fresh = file.with_suffix(".new")
-    fresh.write_text(json.dumps(report.document(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    fresh.replace(file)
+    write_file(file, json.dumps(report.document(), indent=1, ensure_ascii=False) + "\n")
     return file
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi import automation
 
+from socle import passphrase
 from socle.engine import access, deploy, inventory, operations, plan, preflight, recovery, workspace
 from socle.engine.build import say
 from socle.engine.case import Case
@@ -39,7 +40,7 @@ class Ready:
 
 
 def read_plan(loaded: LoadedStack, file: Path) -> plan.Plan:
-    given = plan.load(file, workspace.passphrase_file().read_bytes())
+    given = plan.load(file, passphrase.read())
     if given.name != loaded.name:
         raise InputError("SOC-1305", _("this is a plan of another stack: {name}").format(name=given.name))
     return given

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from socle import content
 from socle.engine.operations import Operation
 from socle.errors import InputError, PlanMoved
+from socle.files import write_file
 from socle.messages import _
 
 FORMAT = "socle-plan/1"
@@ -107,9 +107,7 @@ def program_digest() -> str:
 def save(plan: Plan, file: Path, key: bytes) -> None:
     body = {"format": FORMAT, **asdict(plan)}
     text = json.dumps({**body, "seal": _seal(body, key)}, indent=1, ensure_ascii=False)
-    file.unlink(missing_ok=True)  # an existing file may be wider open
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
-        output.write(text + "\n")
+    write_file(file, text + "\n")
 
 
 def load(file: Path, key: bytes) -> Plan:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import runpy
-import secrets
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,13 +14,13 @@ from typing import Any
 import yaml
 from pulumi import automation
 
-from socle import content
+from socle import content, passphrase
 from socle.engine import access, build
 from socle.engine.command import RUN_MARK, Command
 from socle.engine.refusals import engine_errors
 from socle.errors import EngineError, MachineError, StateLocked
 from socle.messages import _
-from socle.paths import cache_dir, stack_dir, state_dir
+from socle.paths import cache_dir, stack_dir
 from socle.stack.load import LoadedStack
 
 PLUGIN = "pulumi-resource-openstack"
@@ -41,22 +40,6 @@ def backend(loaded: LoadedStack) -> str:
     return f"{folder.as_uri()}?metadata=skip"
 
 
-def passphrase_file() -> Path:
-    """What state secrets are encrypted with: `SOCLE_PASSPHRASE_FILE`, else a file made once, 0600, beside the state."""
-    if given := os.environ.get("SOCLE_PASSPHRASE_FILE"):
-        if not Path(given).is_file():
-            raise MachineError("SOC-7102", _("no such passphrase file: {file}").format(file=given))
-        return Path(given)
-    file = state_dir() / "passphrase"
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (
-        suppress(FileExistsError),
-        os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output,
-    ):
-        output.write(secrets.token_urlsafe(32) + "\n")
-    return file
-
-
 def run_mark(loaded: LoadedStack) -> str:
     """The value of `SOCLE_ENGINE_RUN`: which stack in which state a process of the engine works for."""
     return f"{loaded.name}@{backend(loaded)}"
@@ -65,7 +48,7 @@ def run_mark(loaded: LoadedStack) -> str:
 def environment(loaded: LoadedStack, *, credentials: bool = True) -> dict[str, str]:
     return {
         "PULUMI_BACKEND_URL": backend(loaded),
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase_file()),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase.file()),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         RUN_MARK: run_mark(loaded),
@@ -173,7 +156,8 @@ def alone(loaded: LoadedStack, verb: str) -> Iterator[None]:
                 ),
             ) from None
         held.truncate(0)
-        held.write(f"socle {verb}, process {os.getpid()}, user {os.environ.get('USER') or os.getuid()}\n")
+        who = {"verb": verb, "pid": os.getpid(), "user": os.environ.get("USER") or os.getuid()}
+        held.write(_("socle {verb}, process {pid}, user {user}").format(**who) + "\n")
         held.flush()
         yield
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
@@ -14,6 +12,7 @@ from pathlib import Path
 
 from socle import content
 from socle.errors import EngineError, SocleError
+from socle.files import write_file
 from socle.graph import store
 from socle.graph.model import Graph
 from socle.paths import cache_dir
@@ -31,7 +30,7 @@ def capture(loaded: LoadedStack, topology: Topology) -> Graph:
         return store.loads(file.read_text("utf-8"))
     graph = _recorded(loaded, topology)
     with suppress(OSError):  # a full or read-only cache costs time, not the answer
-        _keep(file, store.dumps(graph))
+        write_file(file, store.dumps(graph), durable=False)
     return graph
 
 
@@ -79,12 +78,3 @@ def _no_collection() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-
-
-def _keep(file: Path, text: str) -> None:
-    """Whole or not at all, whoever else captures at the same moment."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=file.parent)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as output:
-        output.write(text)
-    Path(name).replace(file)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from socle.files import write_file
 from socle.lab import surroundings, wiring
-from socle.lab.passwords import write_private
 from socle.lab.wiring import ACCESS, Wiring
 
 CERTIFICATE = ACCESS / "ca.pem"
@@ -50,8 +50,8 @@ def clouds(where: Wiring, password: str) -> dict[str, Any]:
 def write(where: Wiring, secrets: Mapping[str, str]) -> None:
     import yaml
 
-    write_private(ACCESS / "clouds.yaml", yaml.safe_dump(clouds(where, secrets["operator"]), sort_keys=False))
-    write_private(ACCESS / "dns.key", surroundings.tsig_key(secrets))
+    write_file(ACCESS / "clouds.yaml", yaml.safe_dump(clouds(where, secrets["operator"]), sort_keys=False))
+    write_file(ACCESS / "dns.key", surroundings.tsig_key(secrets))
     hand_over()
 
 

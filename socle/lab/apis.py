@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from socle.lab.wiring import LOCAL_PORTS
+from socle.topology.flows import port
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,13 @@ APIS = (
 )
 BY_NAME = {api.name: api for api in APIS}
 SERVICE_USERS = tuple(api.name for api in APIS if api.name != "keystone")
-REGISTRY_PORT = 443
+# What nodes reach around them: the flow matrix says where.
+REGISTRY_PORT = port("registry")
 REGISTRY_LOCAL_PORT = LOCAL_PORTS + REGISTRY_PORT
-MIRROR_PORT = 3142
-NAMES_PORT = 53
-TIME_PORT = 123
+MIRROR_PORT = port("mirror")
+NAMES_PORT = port("names")
+TIME_PORT = port("time")
+# Inside the lab alone.
 DATABASE_PORT = 23306
 MESSAGES_PORT = 25672
 CACHE_PORT = 21211

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from socle.lab.passwords import write_private
+from socle.files import write_file
 from socle.lab.wiring import Wiring
 
 DAYS_AUTHORITY, DAYS_SERVICES = 365, 90
@@ -28,8 +28,8 @@ def ensure_authority(certificate: Path, key: Path) -> None:
     made = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(secret.public_key()), critical=False).sign(
         secret, hashes.SHA256()
     )
-    write_private(key, _pem_key(secret))
-    write_private(certificate, made.public_bytes(serialization.Encoding.PEM).decode())
+    write_file(key, _pem_key(secret))
+    write_file(certificate, made.public_bytes(serialization.Encoding.PEM).decode())
 
 
 def services_certificate(certificate: Path, key: Path, where: Wiring, target: Path) -> None:
@@ -54,7 +54,7 @@ def services_certificate(certificate: Path, key: Path, where: Wiring, target: Pa
         x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
     )
     made = builder.sign(signer, hashes.SHA256())
-    write_private(target, made.public_bytes(serialization.Encoding.PEM).decode() + _pem_key(secret))
+    write_file(target, made.public_bytes(serialization.Encoding.PEM).decode() + _pem_key(secret))
 
 
 def _still_good(file: Path, authority: x509.Certificate) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from socle.lab import console
 from socle.lab.wiring import layers_dir
+from socle.messages import _
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Layer:
             part = Path(tempfile.mkdtemp(prefix=f"{self.name}-", suffix=f".part-{os.getpid()}", dir=layers_dir()))
             part.chmod(0o755)
             try:
-                with console.phase(f"build {self.name}"):
+                with console.phase(_("build {name}").format(name=self.name)):
                     self.build(part)
                 part.rename(self.path)
             except BaseException:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from socle.errors import MachineError
-from socle.lab import wiring
+from socle.lab import apis, wiring
 from socle.lab.commands import run, succeeds
 from socle.lab.wiring import Wiring
 from socle.lab.world import inside
@@ -16,6 +16,7 @@ from socle.messages import _
 
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 BEFORE = wiring.HOME / "ip_forward"  # what the host had; put back by `down`
+MADE = wiring.RUN / "link"  # there once all of it is
 
 
 def nft(root: Path, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
@@ -25,12 +26,8 @@ def nft(root: Path, *arguments: str, stdin: str | None = None, check: bool = Tru
 
 def rules(where: Wiring, resolvers: Sequence[str]) -> str:
     """The lab and its instances leave through the host, and reach of the host itself its name servers only."""
-    names = ", ".join(resolvers)
-    resolve = (
-        f"    ip saddr {where.lab_link.ip} ip daddr {{ {names} }} meta l4proto {{ tcp, udp }} th dport 53 accept\n"
-        if names
-        else ""
-    )
+    to = f"ip daddr {{ {', '.join(resolvers)} }} meta l4proto {{ tcp, udp }} th dport {apis.NAMES_PORT}"
+    resolve = f"    ip saddr {where.lab_link.ip} {to} accept\n" if resolvers else ""
     return f"""table inet {wiring.TABLE}
 delete table inet {wiring.TABLE}
 table inet {wiring.TABLE} {{
@@ -50,7 +47,10 @@ table inet {wiring.TABLE} {{
 
 
 def connect(where: Wiring, process: int, root: Path, resolvers: Sequence[str]) -> None:
-    """Link, addresses, routes, translation; the lab's PID 1 is `process`."""
+    """Link, addresses, routes, translation, unless they are there; the lab's PID 1 is `process`."""
+    if MADE.exists():
+        return
+    disconnect(root)
     run(["ip", "link", "add", wiring.DEVICE, "type", "veth", "peer", "name", "eth0", "netns", str(process)])
     run(["ip", "addr", "add", str(where.host_link), "dev", wiring.DEVICE])
     run(["ip", "link", "set", wiring.DEVICE, "up"])
@@ -62,10 +62,12 @@ def connect(where: Wiring, process: int, root: Path, resolvers: Sequence[str]) -
     if not BEFORE.exists():
         BEFORE.write_text(FORWARD.read_text())
     FORWARD.write_text("1\n")
+    MADE.touch()
 
 
 def disconnect(root: Path | None) -> None:
     """Takes back what connect() made; may be repeated. Without a root (cache removed) the host's own nft is tried."""
+    MADE.unlink(missing_ok=True)
     run(["ip", "link", "del", wiring.DEVICE], check=False)
     delete = ["delete", "table", "inet", wiring.TABLE]
     if root and root.is_dir():

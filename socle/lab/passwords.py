@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import secrets
 from pathlib import Path
+
+from socle.files import write_file
 
 NAMES = ("database", "messages", "admin", "operator", "metadata", "rndc", "tsig")
 
@@ -20,20 +21,8 @@ def load(file: Path, users: tuple[str, ...]) -> dict[str, str]:
         for name in missing:
             value = secrets.token_bytes(24)
             known[name] = base64.b64encode(value).decode() if name in ("rndc", "tsig") else value.hex()
-        write_private(file, json.dumps(known, indent=1))
+        write_file(file, json.dumps(known, indent=1))
     return known
-
-
-def write_private(file: Path, text: str, owner: tuple[int, int] | None = None) -> None:
-    """Mode 0600 from the first byte; replaces the file in one step."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_name(file.name + ".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(text)
-    if owner:
-        os.chown(new, *owner)
-    new.rename(file)
 
 
 def keystone_hash(password: str) -> str:
@@ -51,7 +40,7 @@ def fernet_keys(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in ("0", "1"):
         if not (folder / name).exists():
-            write_private(folder / name, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+            write_file(folder / name, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
 
 
 def _ab64(value: bytes) -> str:

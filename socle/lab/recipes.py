@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from socle.files import write_file
 from socle.lab import apis, configuration, services, surroundings, wiring
 from socle.lab.commands import run
 from socle.lab.layers import Layer
@@ -153,10 +154,8 @@ def database(machine: Machine, base: Layer, venv: Layer) -> Layer:
 
 def write_configuration(etc: Path, files: configuration.Files, root: Path) -> None:
     """Renders the OpenStack files below etc/home; paste files come from the virtual environment in root."""
-    from socle.lab.passwords import write_private
-
     for name, sections in files.files().items():
-        write_private(etc / "home" / name, configuration.ini(sections))
+        write_file(etc / "home" / name, configuration.ini(sections))
     for project, paste in configuration.PASTE.items():
         source = root / wiring.VENV.lstrip("/") / "etc" / project / paste
         target = etc / "home" / f".{project}" / paste

@@ -156,7 +156,10 @@ def network(where: Wiring) -> list[Record]:
 def surroundings(where: Wiring) -> list[Record]:
     mirror = ["apt-cacher-ng", "-c", f"{ETC}/mirror", "ForeGround=1"]
     return [
-        service("names", ["named", "-c", f"{ETC}/named/named.conf", "-f"], ["gateway"], f"tcp:{where.services}:53"),
+        service(
+            "names", ["named", "-c", f"{ETC}/named/named.conf", "-f"], ["gateway"],
+            f"tcp:{where.services}:{apis.NAMES_PORT}",
+        ),
         service("time", ["chronyd", "-x", "-d", "-f", f"{ETC}/chrony.conf"], ["gateway"]),
         service(
             "mirror", mirror, ["gateway"], f"tcp:{where.services}:{apis.MIRROR_PORT}", user="apt-cacher-ng",

@@ -55,5 +55,6 @@ def as_text() -> str:
         lines.append(_("credentials for operators: {folder}").format(folder=found["access"]))
         lines.append(_("certificate authority, for a browser: {file}").format(file=found["authority"]))
         lines.append(_("name server of the stacks' domains: {server}").format(server=found["names"]["server"]))
-    lines.append(_("what it cannot show, reported as unknown: {things}").format(things=", ".join(CANNOT_SHOW)))
+    things = ", ".join(_(thing) for thing in CANNOT_SHOW)
+    lines.append(_("what it cannot show, reported as unknown: {things}").format(things=things))
     return "\n".join(lines)

@@ -56,7 +56,7 @@ def named(where: Wiring, machine: Machine, secrets: Mapping[str, str]) -> dict[s
     files = {
         "named.conf": f"""options {{
   directory "{data}";
-  listen-on {{ 127.0.0.1; {where.services}; }};
+  listen-on port {apis.NAMES_PORT} {{ 127.0.0.1; {where.services}; }};
   listen-on-v6 {{ none; }};
   pid-file none;
   session-keyfile none;

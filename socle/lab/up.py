@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from socle.errors import MachineError
+from socle.files import write_file
 from socle.lab import (
     access,
     authority,
@@ -90,8 +91,9 @@ def up() -> None:
     if not world.pid():
         with phase(_("configure")):
             configure(host, where, secrets, stack)
-        with phase(_("namespaces and link")):
-            start(host, where, stack)
+        with phase(_("namespaces")):
+            boot(stack)
+    link.connect(where, world.pid(), stack.userland.path / "root", host.resolvers)
     access.write(where, secrets)
     wait_for_services(("keystone", "tls"))
     offer(where, secrets, stack)
@@ -132,14 +134,14 @@ def configure(host: machine.Machine, where: wiring.Wiring, secrets: dict[str, st
         "services.json": json.dumps(services.table(where), indent=1),
     }
     for name, text in texts.items():
-        passwords.write_private(etc / name, text)
+        write_file(etc / name, text)
     for name, text in surroundings.named(where, host, secrets).items():
         if name.endswith(".zone"):
             target = wiring.DATA / "named" / name
             if not target.exists():  # a zone that was updated stays as it is
-                passwords.write_private(target, text)
+                write_file(target, text)
         else:
-            passwords.write_private(etc / "named" / name, text)
+            write_file(etc / "named" / name, text)
     authority.ensure_authority(access.CERTIFICATE, access.KEY)
     authority.services_certificate(access.CERTIFICATE, access.KEY, where, etc / "tls/services.pem")
     data_folders(stack)
@@ -206,17 +208,13 @@ def start_sql(secrets: dict[str, str], where: wiring.Wiring) -> str:
     return "\n".join(lines) + "\n"
 
 
-def start(host: machine.Machine, where: wiring.Wiring, stack: Layers) -> None:
+def boot(stack: Layers) -> None:
     binds = [(getattr(wiring, name.upper()), f"{wiring.INSIDE}/{name}") for name in ("data", "etc", "log", "run")]
     binds.append((wiring.layers_dir() / "mirror", f"{wiring.INSIDE}/mirror"))
     table, state = f"{wiring.INSIDE}/etc/services.json", f"{wiring.INSIDE}/run/services.json"
     root = stack.userland.path / "root"
-    process = world.boot(
-        [stack.openstack.path / "upper", root],
-        binds,
-        ["/usr/bin/python3", "-I", f"{wiring.CODE}/supervisor.py", table, state],
-    )
-    link.connect(where, process, root, host.resolvers)
+    supervisor = ["/usr/bin/python3", "-I", f"{wiring.CODE}/supervisor.py", table, state]
+    world.boot([stack.openstack.path / "upper", root], binds, supervisor)
 
 
 def service_states() -> dict[str, dict[str, Any]]:
@@ -286,13 +284,15 @@ def offer(where: wiring.Wiring, secrets: dict[str, str], stack: Layers) -> None:
 
 def _once_it_answers(action: Callable[[], None], end: float) -> None:
     """TLS in front answers 502 or 503 for a moment after a service is ready behind it."""
+    from keystoneauth1.exceptions.http import HttpServerError
     from openstack.exceptions import HttpException
 
     while True:
         try:
             return action()
-        except HttpException as error:
-            if (error.status_code or 0) < 500 or time.monotonic() > end:
+        except (HttpException, HttpServerError) as error:
+            status = error.http_status if isinstance(error, HttpServerError) else error.status_code
+            if (status or 0) < 500 or time.monotonic() > end:
                 raise
             time.sleep(1)
 

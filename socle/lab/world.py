@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from socle.errors import MachineError
@@ -75,7 +76,12 @@ def allow_limits(processes: Sequence[int]) -> None:
 
 
 def remove_cgroups() -> None:
+    """With the processes in them: one that was started and not recorded, because its starter was killed."""
     for tree in own_cgroups():
+        for file in tree.rglob("cgroup.procs"):
+            for process in file.read_text().split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(process), signal.SIGKILL)
         for folder, _folders, _files in os.walk(tree, topdown=False):
             for _attempt in range(50):
                 try:
@@ -131,18 +137,30 @@ def boot(lower: Sequence[Path], binds: Sequence[tuple[Path, str]], command: Sequ
             preexec_fn=join_cgroups,
             cwd="/",
         )
-    end = time.monotonic() + 20
-    while time.monotonic() < end and outer.poll() is None:
-        children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
-        if children and os.readlink(f"/proc/{children[0]}/ns/net") != os.readlink("/proc/self/ns/net"):
-            first = int(children[0])
-            record = {"pid": first, "start": start_time(first), "outer": outer.pid}
-            wiring.INIT.write_text(json.dumps(record))
-            allow_limits([outer.pid, first])
-            return first
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and outer.poll() is None:
+        if first := _first_child(outer.pid):
+            wiring.INIT.write_text(json.dumps({"pid": first, "start": start_time(first), "outer": outer.pid}))
+            # Before it is the supervisor it still moves into its root: who enters now finds the half of each.
+            if _command_line(first) == list(command):
+                allow_limits([outer.pid, first])
+                return first
         time.sleep(0.02)
+    end(orderly=False)
     tail = "\n".join(log.read_text().strip().splitlines()[-4:])
     raise MachineError("SOC-6010", _("the lab's namespaces could not be made"), hint=tail)
+
+
+def _first_child(parent: int) -> int:
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return int(children[0]) if children else 0
+
+
+def _command_line(process: int) -> list[str]:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_text().split("\0")[:-1]
+    except OSError:
+        return []
 
 
 def command_inside(command: Sequence[str], environment: dict[str, str] | None = None) -> list[str]:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from socle import paths
 from socle.errors import NodeError
+from socle.files import write_file
 from socle.messages import _
 from socle.nodes.outputs import NodeOutput, Outputs
-from socle.nodes.vault import write_private
 
 BLOCK = re.compile(r"BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS", re.DOTALL)
 KEY = re.compile(r"ssh-ed25519 (AAAA[0-9A-Za-z+/]{64}={0,2})")
@@ -62,7 +62,7 @@ def pin(stack: str, outputs: Outputs, console: ReadConsole, patience: float = PA
         time.sleep(PAUSE)
     text = "".join(_line(output, keys[output.instance_id]) for _name, output in sorted(outputs.items()))
     if not file.exists() or file.read_text(encoding="ascii") != text:
-        write_private(file, text.encode("ascii"))
+        write_file(file, text.encode("ascii"))
     return file
 
 

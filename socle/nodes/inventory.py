@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from socle import paths
+from socle.files import write_file
 from socle.nodes import variables
 from socle.nodes.outputs import Outputs
-from socle.nodes.vault import write_private
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
 
@@ -60,8 +60,8 @@ def write(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key:
     folder = paths.stack_dir(loaded.name)
     file = folder / "inventory.json"
     data = inventory(loaded, topology, outputs, public_key, trust(loaded))
-    write_private(file, json.dumps(data, indent=1).encode())  # in the topology's order, as templates list tiers in it
-    write_private(folder / "ssh_config", ssh_config(loaded, topology, outputs, known_hosts).encode())
+    write_file(file, json.dumps(data, indent=1).encode())  # in the topology's order, as templates list tiers in it
+    write_file(folder / "ssh_config", ssh_config(loaded, topology, outputs, known_hosts).encode())
     return file
 
 

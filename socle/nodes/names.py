@@ -7,9 +7,9 @@ from pathlib import Path
 
 from socle import paths
 from socle.errors import CloudError, NodeError
+from socle.files import write_file
 from socle.messages import _
 from socle.nodes.outputs import Outputs
-from socle.nodes.vault import write_private
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
 from socle.topology.flows import port
@@ -35,7 +35,7 @@ def publish(loaded: LoadedStack, topology: Topology, outputs: Outputs) -> bool:
     wanted = records(topology, outputs)
     if loaded.cloud.dns.update == "rfc2136":
         return _update(loaded, topology.domain, wanted)
-    write_private(paths.stack_dir(loaded.name) / f"{topology.domain}.zone", zone_file(wanted).encode("ascii"))
+    write_file(paths.stack_dir(loaded.name) / f"{topology.domain}.zone", zone_file(wanted).encode("ascii"))
     return False
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from socle import content, paths
+from socle import content, passphrase, paths
 from socle.errors import MachineError, NodeError
+from socle.files import write_file
 from socle.messages import _
 from socle.nodes import hostkeys, inventory, names, render, vault
 from socle.nodes import outputs as program
@@ -107,7 +108,7 @@ def gather_facts(
         if file.stem not in found:
             file.unlink()  # what an earlier run saw is no evidence for this one
     for node, facts in found.items():
-        vault.write_private(folder / f"{node}.json", json.dumps(facts, indent=1, sort_keys=True).encode())
+        write_file(folder / f"{node}.json", json.dumps(facts, indent=1, sort_keys=True).encode())
     return found
 
 
@@ -146,7 +147,7 @@ def _events(
     command = [
         str(Path(sys.executable).with_name("ansible-playbook")),
         *("--inventory", str(file)),
-        *("--vault-password-file", str(vault.passphrase_file())),
+        *("--vault-password-file", str(passphrase.file())),
         *("--extra-vars", f"@{secrets}"),
         *(("--extra-vars", json.dumps(extra)) if extra else ()),
         *(("--limit", ",".join(limit)) if limit else ()),

@@ -6,9 +6,7 @@ What the file holds, decrypted: `secrets:` with one entry per secret of the topo
 
 from __future__ import annotations
 
-import os
 import secrets
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,8 +15,9 @@ from typing import Any
 
 import yaml
 
-from socle import paths
+from socle import passphrase, paths
 from socle.errors import NodeError
+from socle.files import write_file
 from socle.messages import _
 from socle.nodes import certificates
 from socle.stack.load import LoadedStack
@@ -48,17 +47,6 @@ class Vault:
 
     def __repr__(self) -> str:
         return f"Vault({self.file}, {sorted(self.values)})"
-
-
-def passphrase_file() -> Path:
-    """The file that holds the passphrase: `SOCLE_PASSPHRASE_FILE`, else one made once beside the stacks' state."""
-    if given := os.environ.get("SOCLE_PASSPHRASE_FILE"):
-        return Path(given)
-    file = paths.state_dir() / "passphrase"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_once(file, secrets.token_urlsafe(TOKEN_BYTES) + "\n")
-    return file
 
 
 def vault_file(stack: str) -> Path:
@@ -94,7 +82,7 @@ def read_vault(stack: str) -> dict[str, Any]:
         raise NodeError(
             "SOC-5201",
             "the secrets cannot be decrypted: {file}",
-            hint=_("is this the passphrase they were made with? {file}").format(file=passphrase_file()),
+            hint=_("is this the passphrase they were made with? {file}").format(file=passphrase.file()),
             file=file,
         ) from None
     return dict(yaml.safe_load(text)["secrets"])
@@ -121,43 +109,8 @@ def _ssh_key(stack: str) -> dict[str, str]:
 def _cipher() -> Any:
     from ansible.parsing.vault import VaultLib, VaultSecret
 
-    file = passphrase_file()
-    try:
-        passphrase = file.read_bytes().strip()
-    except OSError as error:
-        raise NodeError("SOC-5202", "the passphrase cannot be read: {file}", file=error.filename) from None
-    if not passphrase:
-        raise NodeError("SOC-5202", "the passphrase is empty: {file}", file=file)
-    return VaultLib([("default", VaultSecret(passphrase))])
+    return VaultLib([("default", VaultSecret(passphrase.read()))])
 
 
 def _write(file: Path, values: Mapping[str, Any]) -> None:
-    text = yaml.safe_dump({"secrets": dict(values)}, sort_keys=True)
-    write_private(file, _cipher().encrypt(text))
-
-
-def write_private(file: Path, data: bytes) -> None:
-    """Atomic: the old file or the new one, readable by its owner alone."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _write_once(file: Path, text: str) -> None:
-    """Two runs that start together agree on the one that was first."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)
-    try:
-        os.link(name, file)
-    except FileExistsError:
-        pass
-    finally:
-        Path(name).unlink()
+    write_file(file, _cipher().encrypt(yaml.safe_dump({"secrets": dict(values)}, sort_keys=True)))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from socle import content
 from socle.errors import InputError, Mark
+from socle.files import write_file
 from socle.paths import cache_dir
 
 Severity = Literal["critical", "high", "medium", "low", "info"]
@@ -86,19 +87,9 @@ def _read(file: Path) -> dict[str, Any]:
         import yaml
 
         data = yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both loaders are safe
-        _keep(kept, data)
+        with suppress(OSError):  # a cache that cannot be written costs time, never a verdict
+            write_file(kept, json.dumps(data, default=str), durable=False)
     return data
-
-
-def _keep(file: Path, data: dict[str, Any]) -> None:
-    """A cache that cannot be written costs time, never a verdict."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(data, default=str), encoding="utf-8")
-        part.replace(file)
-    except OSError:
-        return
 
 
 def _built(data: dict[str, Any], name: str) -> Catalogue:
@@ -107,11 +98,22 @@ def _built(data: dict[str, Any], name: str) -> Catalogue:
         try:
             control = _control(row)
         except KeyError as error:
-            raise InputError("SOC-3004", f"control {row.get('id', '?')} misses: {error}", where=Mark(name)) from None
+            raise InputError(
+                "SOC-3004",
+                "control {control} misses: {key}",
+                where=Mark(name),
+                control=row.get("id", "?"),
+                key=error,
+            ) from None
         if control.id in controls:
-            raise InputError("SOC-3004", f"control written twice: {control.id}", where=Mark(name))
+            raise InputError("SOC-3004", "control written twice: {control}", where=Mark(name), control=control.id)
         if control.severity not in SEVERITIES or control.owner not in OWNERS:
-            raise InputError("SOC-3004", f"unknown severity or owner of control: {control.id}", where=Mark(name))
+            raise InputError(
+                "SOC-3004",
+                "unknown severity or owner of control: {control}",
+                where=Mark(name),
+                control=control.id,
+            )
         controls[control.id] = control
     return Catalogue(
         data["catalogue"]["name"],

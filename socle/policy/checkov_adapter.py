@@ -129,7 +129,9 @@ def command(folder: Path) -> list[str]:
     """checkov on a written folder, offline."""
     program = os.environ.get("SOCLE_CHECKOV") or shutil.which("checkov")
     if not program:
-        raise MachineError("SOC-3301", "checkov is not installed", hint="pip install 'socle[checkov]'")
+        raise MachineError(
+            "SOC-3301", "checkov is not installed", hint=_("make checkov, then SOCLE_CHECKOV=.venv-checkov/bin/checkov")
+        )
     checks = str(folder / "checks")
     plan = str(folder / "plan.json")
     return [program, "-f", plan, "--external-checks-dir", checks, "--skip-download", "-o", "json"]

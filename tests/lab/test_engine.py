@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.lab,
-    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:The _compute_attributes method is deprecated"),
 ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from socle.nodes.vault import read_vault
 from tests.lab.conftest import Deployment
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = pytest.mark.lab
 
 RELAYED = {"turn-udp", "turn-tls"}
 
@@ -48,7 +47,7 @@ def test_a_stack_opened_to_the_world_is_refused_before_any_call(proof: Deploymen
 def test_a_second_up_changes_nothing(deployed: Deployment) -> None:
     done = deployed.socle("up", "proof", "--yes")
     assert "cloud: no operation" in done.stdout
-    assert re.search(r"nodes: \d+ configured, 0 tasks changed", done.stdout), done.stdout
+    assert "nodes: nothing changed" in done.stdout, done.stdout
 
 
 def test_the_service_is_proven_from_outside(deployed: Deployment) -> None:

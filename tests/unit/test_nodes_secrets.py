@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from socle import paths
-from socle.errors import NodeError
+from socle.errors import MachineError, NodeError
 from socle.nodes import certificates, vault
 from socle.nodes.certificates import CertificatesError
 from socle.stack import load_stack
@@ -94,7 +94,11 @@ def test_another_passphrase_opens_nothing(signed: LoadedStack, tmp_path: Path, m
         vault.read_vault(signed.name)
     assert refused.value.code == "SOC-5201"
     monkeypatch.setenv("SOCLE_PASSPHRASE_FILE", str(tmp_path / "absent"))
-    with pytest.raises(NodeError, match="cannot be read"):
+    with pytest.raises(MachineError, match="no such passphrase file"):
+        vault.read_vault(signed.name)
+    other.write_text("\n")
+    monkeypatch.setenv("SOCLE_PASSPHRASE_FILE", str(other))
+    with pytest.raises(MachineError, match="is empty"):
         vault.read_vault(signed.name)
 
 

@@ -190,14 +190,19 @@ def test_strictness_is_part_of_the_memory(stack_file: Write) -> None:
     )
 
 
-def test_every_error_code_is_explained() -> None:
+def test_the_codes_that_are_used_are_the_codes_that_are_explained() -> None:
     import re
 
     from socle.codes import CODES
     from tests.conftest import ROOT
 
-    used = {c for f in (ROOT / "socle").rglob("*.py") for c in re.findall(r'"(SOC-[1-9]\d{3})"', f.read_text())}
-    assert not sorted(used - set(CODES))
+    used = {
+        c
+        for f in (ROOT / "socle").rglob("*.py")
+        if f.name != "codes.py"
+        for c in re.findall(r'"(SOC-[1-9]\d{3})\b', f.read_text())
+    }
+    assert used == set(CODES)
 
 
 def test_explain_and_rules_print() -> None:
