@@ -11,7 +11,7 @@ import click
 from socle.errors import MachineError
 from socle.messages import _
 
-KEPT = ("SOCLE_CACHE", "SOCLE_LAB", "SOCLE_LANG", "XDG_CACHE_HOME", "SOCLE_DEBUG")
+KEPT = ("SOCLE_CACHE", "SOCLE_LANG", "XDG_CACHE_HOME", "SOCLE_DEBUG")
 
 
 def require_root() -> None:

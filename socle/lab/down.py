@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from socle.lab import link, wiring, world
@@ -45,9 +46,7 @@ def down(*, keep_data: bool = False) -> None:
         clean(userland())
     if not keep_data:
         with phase(_("delete the data")):
-            for path in (*wiring.HOME.iterdir(),):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
+            shutil.rmtree(wiring.HOME)
+            with suppress(OSError):
+                wiring.HOME.parent.rmdir()  # somebody else's, when it is not empty
     say(_("the lab is down"))

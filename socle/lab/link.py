@@ -16,7 +16,7 @@ from socle.messages import _
 
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 BEFORE = wiring.HOME / "ip_forward"  # what the host had; put back by `down`
-MADE = wiring.RUN / "link"  # there once all of it is
+MADE = wiring.RUN / "link"  # there when the link is ours; says whether all of it is
 
 
 def nft(root: Path, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
@@ -48,9 +48,10 @@ table inet {wiring.TABLE} {{
 
 def connect(where: Wiring, process: int, root: Path, resolvers: Sequence[str]) -> None:
     """Link, addresses, routes, translation, unless they are there; the lab's PID 1 is `process`."""
-    if MADE.exists():
+    if MADE.exists() and MADE.read_text() == "whole":
         return
     disconnect(root)
+    MADE.write_text("part")
     run(["ip", "link", "add", wiring.DEVICE, "type", "veth", "peer", "name", "eth0", "netns", str(process)])
     run(["ip", "addr", "add", str(where.host_link), "dev", wiring.DEVICE])
     run(["ip", "link", "set", wiring.DEVICE, "up"])
@@ -62,12 +63,13 @@ def connect(where: Wiring, process: int, root: Path, resolvers: Sequence[str]) -
     if not BEFORE.exists():
         BEFORE.write_text(FORWARD.read_text())
     FORWARD.write_text("1\n")
-    MADE.touch()
+    MADE.write_text("whole")
 
 
 def disconnect(root: Path | None) -> None:
     """Takes back what connect() made; may be repeated. Without a root (cache removed) the host's own nft is tried."""
-    MADE.unlink(missing_ok=True)
+    if not MADE.exists():
+        return
     run(["ip", "link", "del", wiring.DEVICE], check=False)
     delete = ["delete", "table", "inet", wiring.TABLE]
     if root and root.is_dir():
@@ -77,6 +79,7 @@ def disconnect(root: Path | None) -> None:
     if BEFORE.exists():
         FORWARD.write_text(BEFORE.read_text())
         BEFORE.unlink()
+    MADE.unlink()
 
 
 def require_free(where: Wiring) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +86,8 @@ def way_out_mtu() -> int:
 
 def pip_settings() -> dict[str, str]:
     """The host's pip configuration as environment: variables and files alike (`pip config list`)."""
-    listed = subprocess.run(["pip", "config", "list"], capture_output=True, text=True, check=False).stdout
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     found = {}
     for line in listed.splitlines():
         key, _sign, value = line.partition("=")

@@ -80,7 +80,8 @@ def up() -> None:
     host, where = machine.read(), wiring.wiring()
     stack = Layers.of(host)
     if not world.pid():
-        down.clean(stack.userland.path / "root")
+        if wiring.HOME.exists():
+            down.clean(stack.userland.path / "root")
         link.require_free(where)
         preflight.require_machine()
         preflight.require_space([layer for layer in stack.all if not layer.built])

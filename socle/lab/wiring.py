@@ -6,7 +6,6 @@ Addresses come from the cloud file `stacks/clouds/lab.yaml`, where alone they ar
 from __future__ import annotations
 
 import ipaddress
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from socle import content
 from socle.paths import cache_dir
 
-HOME = Path(os.environ.get("SOCLE_LAB", "/var/lib/socle/lab"))
+HOME = Path("/var/lib/socle/lab")  # no variable moves it: `down` deletes it, and the cloud file names files in it
 ACCESS = HOME / "access"  # what an operator gets
 ROOT = HOME / "root"  # mount point of the lab's root, in its own mount namespace only
 UPPER = HOME / "upper"
