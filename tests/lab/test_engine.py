@@ -29,10 +29,7 @@ if TYPE_CHECKING:
 
     from socle.graph import Graph
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.filterwarnings("ignore:The _compute_attributes method is deprecated"),
-]
+pytestmark = pytest.mark.lab
 
 SEED = 20261124  # of the moments of the kills
 KINDS = {

@@ -13,7 +13,7 @@ from socle.engine import access
 from socle.stack import load_stack
 from tests.lab.conftest import SOCLE
 
-pytestmark = [pytest.mark.lab, pytest.mark.filterwarnings("ignore::Warning:openstack")]
+pytestmark = pytest.mark.lab
 
 
 def test_the_lab_says_that_it_is_up() -> None:

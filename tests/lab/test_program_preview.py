@@ -15,8 +15,7 @@ from socle.stack import load_stack
 from socle.topology import derive
 from tests.lab.conftest import write_stack
 
-# openstacksdk warns of an optional library that Socle does not use
-pytestmark = [pytest.mark.lab, pytest.mark.filterwarnings("ignore:Support for InfluxDB")]
+pytestmark = pytest.mark.lab
 
 # What the provider adds by itself when the engine asks it to check the inputs.
 ADDED = {PROVIDER: {"version"}, INSTANCE: {"power_state"}, VOLUME: {"volume_retype_policy"}}
