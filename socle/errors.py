@@ -42,7 +42,7 @@ class SocleError(Exception):
 
     def __init__(self, code: str, message: str, *, where: Mark | None = None, hint: str = "", **values: object) -> None:
         self.code = code
-        self.message = _(message).format(**values) if values else message
+        self.message = _(message).format(**values) if values else _(message)
         self.where = where
         self.hint = hint
         super().__init__(self.message)

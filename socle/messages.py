@@ -1,4 +1,4 @@
-"""Message catalogue: English sentences in the code, translations in `socle/locale/<language>.po`.
+"""Message catalogue: English sentences in the code, translations in the files of `socle/locale/<language>/`.
 
 The language is the first of `SOCLE_LANG`, `LC_ALL`, `LC_MESSAGES`, `LANG` that is set.
 """
@@ -6,10 +6,12 @@ The language is the first of `SOCLE_LANG`, `LC_ALL`, `LC_MESSAGES`, `LANG` that 
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 
 LOCALE = Path(__file__).parent / "locale"
+SPACE = re.compile(r"(?<=«) | (?=[:;!?»])")  # of French typography: written plainly in the files, never broken
 
 
 def language() -> str:
@@ -22,12 +24,13 @@ def language() -> str:
 
 @cache
 def _catalogue(code: str) -> dict[str, str]:
-    file = LOCALE / f"{code}.po"
-    if code == "en" or not file.exists():
+    files = [] if code == "en" else sorted((LOCALE / code).glob("*.po"))
+    if not files:
         return {}
     import polib
 
-    return {entry.msgid: entry.msgstr for entry in polib.pofile(str(file)) if entry.msgstr and not entry.fuzzy}
+    entries = (entry for file in files for entry in polib.pofile(str(file)) if entry.msgstr and not entry.fuzzy)
+    return {entry.msgid: SPACE.sub("\u00a0", entry.msgstr) for entry in entries}
 
 
 def _(text: str) -> str:

@@ -11,7 +11,7 @@ import click
 
 from socle import __version__
 from socle.errors import SocleError
-from socle.messages import _
+from socle.messages import _, language
 
 # verb -> its line in `socle --help`; the module of the same name holds the command
 VERBS: dict[str, str] = {
@@ -39,8 +39,7 @@ class LazyVerbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"socle.cli.{cmd_name}"), cmd_name)
-        return command
+        return in_words(getattr(importlib.import_module(f"socle.cli.{cmd_name}"), cmd_name))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -56,6 +55,31 @@ class LazyVerbs(click.Group):
             formatter.write_dl([(name, _(text)) for name, text in VERBS.items()])
 
 
+def in_words(command: click.Command) -> click.Command:
+    """The command with its help in the user's language; commands declare theirs in English, once."""
+    if language() != "en":
+        import inspect
+
+        command.help = _(inspect.cleandoc(command.help or ""))
+        for option in command.params:
+            if isinstance(option, click.Option) and option.help:
+                option.help = _(option.help)
+        for part in getattr(command, "commands", {}).values():
+            in_words(part)
+    return command
+
+
+def teach_click() -> None:
+    """click asks gettext for its own few words, which wants compiled files: it asks the catalogue instead."""
+    if language() == "en":
+        return
+    import gettext
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("click.") and vars(module).get("_") is gettext.gettext:
+            vars(module).update(_=_, ngettext=lambda one, many, count: _(one if count == 1 else many))
+
+
 @click.group(cls=LazyVerbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="socle")
 def cli() -> None:
@@ -67,8 +91,9 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Runs the command line; turns refusals into one clear error and an exit code by cause."""
+    teach_click()
     try:
-        cli.main(standalone_mode=False)
+        in_words(cli).main(standalone_mode=False)
     except SocleError as error:
         for line in error.lines():
             click.echo(line, err=True)

@@ -21,28 +21,26 @@ def explain(code: str) -> None:
 
 def _error(code: str) -> list[str]:
     from socle.codes import CODES
-    from socle.stack.explain import suggestion
 
     found = CODES.get(code)
     if found is None:
-        raise InputError("SOC-3005", _("no such code: {code}").format(code=code), hint=suggestion(code, sorted(CODES)))
-    return [f"{code}: {_(found.meaning)}", "", *_wrapped(_(found.remedy))]
+        raise InputError("SOC-3005", _("no such code: {code}").format(code=code), hint=_likely(code, sorted(CODES)))
+    return [*_wrapped(f"{code}: {_(found.meaning)}"), "", *_wrapped(_(found.remedy))]
 
 
 def _control(code: str) -> list[str]:
     from socle.policy.catalogue import catalogue
     from socle.policy.outcome import PHASES
     from socle.policy.rule import rules
-    from socle.stack.explain import suggestion
 
     book = catalogue()
     control = book.controls.get(code)
     if control is None:
-        hint = suggestion(code, list(book.controls)).partition(" one of")[0]
+        hint = _likely(code, list(book.controls))
         raise InputError("SOC-3005", _("no such control or code: {code}").format(code=code), hint=hint)
     judged = [one.phase for one in rules() if one.control == code]
     rows = {
-        _("severity"): control.severity,
+        _("severity"): _(control.severity),
         _("owner"): {"C": _("customer"), "S": _("shared with the provider"), "P": _("provider")}[control.owner],
         _("judged in"): ", ".join(phase for phase in PHASES if phase in judged) or _("no phase yet: not assessed"),
         _("references"): ", ".join(control.references),
@@ -51,11 +49,18 @@ def _control(code: str) -> list[str]:
         _("note"): control.note,
         _("what to do"): control.remediation,
     }
-    lines = [f"{control.id}: {control.text(language())}", ""]
+    lines = [*_wrapped(f"{control.id}: {control.text(language())}"), ""]
     for name, text in rows.items():
         if text:
-            lines += _wrapped(f"{name}: {text}")
+            lines += _wrapped(_("{name}: {text}").format(name=name, text=text))
     return lines
+
+
+def _likely(code: str, known: list[str]) -> str:
+    """The nearest code; a list of a hundred helps nobody."""
+    from socle.stack.explain import suggestion
+
+    return suggestion(code, known).partition(_("one of: {words}").partition("{")[0])[0].strip()
 
 
 def _wrapped(text: str) -> list[str]:

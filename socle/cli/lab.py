@@ -70,7 +70,7 @@ def down(keep_data: bool) -> None:
 @lab.command()
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def status(as_json: bool) -> None:
-    """Say what runs, what it costs, and what the lab cannot show."""
+    """Say what runs, and what the lab cannot show."""
     require_root()
     from socle.lab import status as state
 

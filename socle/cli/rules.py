@@ -28,9 +28,9 @@ def rules(as_json: bool, everything: bool) -> None:
         rows = [{"control": c.id, "severity": c.severity, "rules": judged.get(c.id, {})} for c in controls]
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    head = ("control", "severity", *PHASES, "requirement")
+    head = (_("control"), _("severity"), *PHASES, _("requirement"))
     body = [
-        (c.id, c.severity, *(_mark(c.phases, judged.get(c.id, {}), phase) for phase in PHASES), c.text(language()))
+        (c.id, _(c.severity), *(_mark(c.phases, judged.get(c.id, {}), phase) for phase in PHASES), c.text(language()))
         for c in controls
     ]
     click.echo(table(head, body))

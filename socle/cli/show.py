@@ -17,7 +17,7 @@ Rows = tuple[Sequence[str], list[Sequence[object]]]
 
 
 def _tiers(topology: Topology) -> Rows:
-    rows = [(t.name, len(t.nodes), t.flavour, t.level, t.network.cidr, t.title) for t in topology.tiers]
+    rows = [(t.name, len(t.nodes), t.flavour, _(t.level), t.network.cidr, _(t.title)) for t in topology.tiers]
     return ("tier", "nodes", "flavour", "level", "network", "what it is"), list(rows)
 
 
@@ -40,7 +40,7 @@ def end(value: End) -> str:
 
 
 def _flows(topology: Topology) -> Rows:
-    rows = [(f.name, end(f.source), end(f.target), f"{f.protocol} {f.ports}", f.why) for f in topology.flows]
+    rows = [(f.name, end(f.source), end(f.target), f"{f.protocol} {f.ports}", _(f.why)) for f in topology.flows]
     return ("flow", "from", "to", "port", "why"), list(rows)
 
 
@@ -90,7 +90,7 @@ def show(stack: str, as_json: bool, **parts: bool) -> None:
         head, rows = PARTS[part](topology)
         if len(chosen) > 1:
             click.echo(f"\n{_(part).upper()}" if part != chosen[0] else _(part).upper())
-        click.echo(table(head, rows))
+        click.echo(table([_(word) for word in head], rows))
     if topology.not_deployed:
         wanted = ", ".join(topology.not_deployed)
         click.echo("\n" + _("asked for, not deployed by this version: {features}").format(features=wanted))

@@ -60,12 +60,16 @@ def _apply(ready: Ready, deployment: dict[str, Any], made: Plan, seen: Preview, 
 def _configure(ready: Ready) -> None:
     from socle.engine import flow
     from socle.engine.build import say
-    from socle.nodes import run
+    from socle.nodes import names, outputs, run
 
-    summary = run.configure(ready.loaded, ready.case.topology, flow.outputs(ready), ready.cloud, say)
+    topology, made = ready.case.topology, flow.outputs(ready)
+    summary = run.configure(ready.loaded, topology, made, ready.cloud, say)
     message = (
         _("nodes: {nodes} configured, {changed} tasks changed something, in {seconds} s")
         if summary.changed
         else _("nodes: nothing changed on any of {nodes}, in {seconds} s")
     )
     click.echo(message.format(nodes=summary.nodes, changed=summary.changed, seconds=round(summary.seconds)))
+    addresses = names.records(topology, outputs.read(made, topology))[topology.domain]
+    message = _("the service: https://{name}/ at {addresses}")
+    click.echo(message.format(name=topology.domain, addresses=", ".join(addresses)))

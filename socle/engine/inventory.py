@@ -47,7 +47,7 @@ class Thing:
 
     @property
     def words(self) -> str:
-        return f"{self.kind} {self.name or self.id}"
+        return f"{_(self.kind)} {self.name or self.id}"
 
 
 def marked(thing: Thing, stack: str, names: Collection[str]) -> bool:

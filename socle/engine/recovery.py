@@ -43,7 +43,7 @@ class Lock:
 
     @property
     def words(self) -> str:
-        return f"{self.user}@{self.host}, process {self.pid}, since {self.since}"
+        return _("{user}@{host}, process {pid}, since {since}").format(**vars(self))
 
 
 def locks(backend: str, project: str, stack: str) -> list[Lock]:

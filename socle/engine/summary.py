@@ -49,5 +49,5 @@ def _by_name(found: Sequence[Operation]) -> list[str]:
 def sentence(found: Sequence[Operation]) -> str:
     """`12 made, 1 changed`; what is zero is left out."""
     total = counts(changes(found))
-    parts = [f"{total[kind]} {_(HEADS[kind])}" for kind in KINDS if total[kind]]
+    parts = [_("{count} {what}").format(count=total[kind], what=_(HEADS[kind])) for kind in KINDS if total[kind]]
     return ", ".join(parts) or _("no change")

@@ -8,6 +8,7 @@ from typing import Any
 
 from socle.errors import Mark, SocleError
 from socle.graph import Resource
+from socle.messages import _
 from socle.policy.finding import Finding
 from socle.policy.model import Model, subject
 from socle.policy.outcome import Outcome, Phase, Status, not_applicable
@@ -22,7 +23,7 @@ def evaluate(model: Model, rules: Iterable[Rule], phases: Iterable[Phase]) -> tu
     findings = tuple(waived(finding, model) for one in chosen for finding in _run(one, model))
     silent = {one.id for one in chosen} - {finding.rule for finding in findings}
     if silent:
-        raise RuleFault("SOC-3002", f"rules that said nothing: {', '.join(sorted(silent))}")
+        raise RuleFault("SOC-3002", "rules that said nothing: {rules}", rules=", ".join(sorted(silent)))
     return findings
 
 
@@ -39,8 +40,10 @@ def _run(one: Rule, model: Model) -> Iterator[Finding]:
     except Exception as error:
         raise RuleFault(
             "SOC-3002",
-            f"rule {one.id} ({one.name}) could not run: {type(error).__name__}: {error}",
-            hint="a rule that cannot run gives no verdict; this is a fault of the tool",
+            "rule {rule} could not run: {reason}",
+            hint=_("a rule that cannot run gives no verdict; this is a fault of the tool"),
+            rule=f"{one.id} ({one.name})",
+            reason=f"{type(error).__name__}: {error}",
         ) from error
 
 

@@ -59,7 +59,13 @@ def rule(
         one = Rule(control, phase, name, judge, _targets(on), broken_by, key)
         known = _REGISTRY.get(one.id)
         if known is not None and known.judge.__module__ + known.name != judge.__module__ + name:
-            raise RuleFault("SOC-3003", f"two rules judge {control} in phase {phase}: {known.name}, {name}")
+            raise RuleFault(
+                "SOC-3003",
+                "two rules judge {control} in phase {phase}: {names}",
+                control=control,
+                phase=phase,
+                names=f"{known.name}, {name}",
+            )
         _REGISTRY[one.id] = one
         return judge
 
@@ -83,8 +89,18 @@ def rules() -> tuple[Rule, ...]:
     controls = catalogue().controls
     for one in _REGISTRY.values():
         if one.control not in controls:
-            raise RuleFault("SOC-3003", f"{one.name} judges a control that the catalogue lacks: {one.control}")
+            raise RuleFault(
+                "SOC-3003",
+                "{rule} judges a control that the catalogue lacks: {control}",
+                rule=one.name,
+                control=one.control,
+            )
         if one.phase not in controls[one.control].phases:
-            raise RuleFault("SOC-3003", f"the catalogue does not judge {one.control} in phase: {one.phase}")
+            raise RuleFault(
+                "SOC-3003",
+                "the catalogue does not judge {control} in phase: {phase}",
+                control=one.control,
+                phase=one.phase,
+            )
     order = list(controls)
     return tuple(sorted(_REGISTRY.values(), key=lambda r: (order.index(r.control), PHASES.index(r.phase))))

@@ -87,18 +87,20 @@ def _read(file: Path, known: list[str]) -> list[Waiver]:
         if row.control not in catalogue().controls:
             raise InputError(
                 "SOC-3101",
-                f"no such control: {row.control}",
+                "no such control: {control}",
                 where=document.mark(("waivers", index, "control")),
                 hint=suggestion(row.control, list(catalogue().controls)),
+                control=row.control,
             )
         for place, scope in enumerate(row.scope):
             stack = scope.partition("/")[0]
             if not any(fnmatchcase(name, stack) for name in known):
                 raise InputError(
                     "SOC-3102",
-                    f"no stack has this name: {stack}",
+                    "no stack has this name: {stack}",
                     where=document.mark(("waivers", index, "scope", place)),
                     hint=suggestion(stack, known),
+                    stack=stack,
                 )
         values = row.model_dump()
         waivers.append(Waiver(**{**values, "scope": tuple(row.scope)}, where=document.mark(("waivers", index))))

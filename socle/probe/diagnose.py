@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from socle.messages import _
 from socle.probe.model import CallResult, Check
 
 
@@ -67,16 +68,16 @@ def _others(checks: Sequence[Check]) -> Iterator[Cause]:
 
 
 def _of_node(node: str, flows: tuple[str, ...], calls: tuple[str, ...]) -> Cause:
-    text = f"{node} does not answer for: {', '.join(flows)}"
+    text = _("{node} does not answer for: {flows}").format(node=node, flows=", ".join(flows))
     if calls:
-        text += f"; calls lost by it: {', '.join(calls)}"
+        text += _("; calls lost by it: {calls}").format(calls=", ".join(calls))
     return Cause(node, flows, calls, text)
 
 
 def _of_call(call: CallResult) -> Cause:
     """Its first hop answers, so the fault is behind it."""
     if call.path == "direct":
-        text = f"direct call, though its flows answer: {call.failure}"
+        text = _("direct call, though its flows answer: {failure}").format(failure=call.failure)
         return Cause(None, ("media-udp",), (call.path,), text)
-    text = f"call by {call.path}, though {call.relay} answers: {call.failure}"
+    text = _("call by {path}, though {relay} answers: {failure}").format(**vars(call))
     return Cause(call.relay, ("relayed-media", "relay"), (call.path,), text)

@@ -71,7 +71,7 @@ def _failures(findings: Iterable[Finding], book: Catalogue) -> Iterator[str]:
     ranked = sorted(findings, key=lambda f: (order[book[f.control].severity], f.control))
     for control, group in groupby(ranked, key=lambda f: f.control):
         row, members = book[control], list(group)
-        yield from _wrapped(f"{control} ({row.severity}) {row.text(language())}", 0)
+        yield from _wrapped(f"{control} ({_(row.severity)}) {row.text(language())}", 0)
         for finding in members[:SHOWN]:
             yield from _wrapped(f"{finding.where}: {finding.subject}", 2)
             yield from _wrapped(_("seen: {seen}").format(seen=finding.seen), 4)
@@ -97,7 +97,7 @@ def _unknowns(findings: Iterable[Finding]) -> Iterator[str]:
     for (control, _phase, settler), group in groupby(ranked, key=lambda f: (f.control, f.phase, f.settled_in)):
         members = list(group)
         who = _("a signed statement") if settler == "process" else settler
-        text = f"{control} -> {who}: {members[0].seen}"
+        text = _("{name}: {text}").format(name=f"{control} -> {who}", text=members[0].seen)
         yield textwrap.shorten(text, WIDTH - 6, placeholder="...") + (f" ({len(members)})" if len(members) > 1 else "")
 
 

@@ -20,7 +20,9 @@ RENAMED: Mapping[str, str] = {}  # old key path -> new one; an entry stays until
 def validate(model: type[M], document: Document, what: str) -> M:
     """The document as `model`, or every mistake of it at once (`StackErrors`)."""
     if not isinstance(document.data, dict):
-        raise InputError("SOC-1005", "{what} must be a mapping of keys to values", where=document.mark(()), what=what)
+        raise InputError(
+            "SOC-1005", "{what} must be a mapping of keys to values", where=document.mark(()), what=_(what)
+        )
     try:
         return model.model_validate(document.data)
     except ValidationError as error:

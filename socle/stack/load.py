@@ -146,11 +146,15 @@ def _address_problems(stack: Stack, cloud: Cloud, doc: Document) -> Iterator[Inp
         yield InputError("SOC-1208", "the stack's block must be a /16 to a /20: {block}", where=where, block=block)
     if not block.is_private:
         yield InputError("SOC-1209", "the stack's block must be private: {block}", where=where, block=block)
-    others: list[tuple[str, IPv4Network]] = [(f"{stack.cloud}'s external network", cloud.external_network.cidr)]
+    external = _("{cloud}'s external network").format(cloud=stack.cloud)
+    others: list[tuple[str, IPv4Network]] = [(external, cloud.external_network.cidr)]
     others += [("access.from", source) for source in stack.access.sources]
     around = cloud.surroundings
     others += [
-        (f"{stack.cloud}'s server of {kind}", IPv4Network(getattr(around, kind).address))
+        (
+            _("{cloud}'s server of {kind}").format(cloud=stack.cloud, kind=kind),
+            IPv4Network(getattr(around, kind).address),
+        )
         for kind in ("names", "time", "mirror", "registry")
     ]
     for what, other in others:
