@@ -13,6 +13,7 @@ def inside(
     protect: bool = False,
     depends_on: Sequence[Resource] = (),
     ignore_changes: Sequence[str] = (),
+    replace_on_changes: Sequence[str] = (),
 ) -> ResourceOptions:
     """A replaced resource goes before its successor comes.
 
@@ -24,5 +25,6 @@ def inside(
         protect=protect,
         depends_on=list(depends_on),
         ignore_changes=list(ignore_changes) or None,
+        replace_on_changes=list(replace_on_changes) or None,
         delete_before_replace=True,
     )

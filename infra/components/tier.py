@@ -84,7 +84,9 @@ class Tier(ComponentResource):
             security_group_ids=[self._placement.group],
             port_security_enabled=True,
             admin_state_up=True,
-            opts=inside(self),
+            # The provider would give the port another address in place, which the node never learns of, and which waits
+            # for ever where the subnet itself is replaced.
+            opts=inside(self, replace_on_changes=["fixed_ips"]),
         )
 
     def _instance(self, node: Node, port: networking.Port) -> compute.Instance:

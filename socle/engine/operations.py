@@ -23,7 +23,8 @@ KINDS = {
     "same": "unchanged",
 }
 LOOKS = {"refresh", "read", "discard", "discard-replaced", "remove-pending-replace"}  # the cloud stays as it is
-LASTING = {model.VOLUME, model.FLOATING_IP}  # data, and addresses that others have written down
+# Data, addresses that others have written down, and what every call passes through.
+LASTING = {model.VOLUME, model.FLOATING_IP, model.ROUTER}
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def counts(found: Sequence[Operation]) -> dict[str, int]:
 def endangered(found: Sequence[Operation], carrying_calls: Iterable[str], named: Iterable[str]) -> list[Operation]:
     """Deletions and replacements of what must not go unasked and is not in `named`.
 
-    That is: what the program protects, volumes, public addresses, nodes that carry calls (their names are given).
+    That is: what the program protects, LASTING, nodes that carry calls (their names are given).
     """
     nodes, allowed = set(carrying_calls), set(named)
     first: dict[str, Operation] = {}
