@@ -13,7 +13,7 @@ help:
 	@echo "make test    every test; brings the embedded cloud up"
 	@echo "make check   lint, types, unit tests and laws: no root, no cloud, under two minutes"
 	@echo "make bench   measured times, as a table"
-	@echo "make nightly the longer proofs"
+	@echo "make nightly the longer proofs: all tests, and the demonstration from a bare machine"
 
 # --- what everything needs -------------------------------------------------------------------------------------------
 
@@ -71,11 +71,12 @@ unit: setup
 
 lab-test: setup browser
 	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up && wait $$engine
-	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q -m "lab and not slow" tests/lab
-
-nightly: setup browser
-	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up && wait $$engine
 	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q tests/lab
+
+nightly: test
+	$(BIN)/pytest -q tests/integration
+	$(BIN)/socle lab down
+	$(BIN)/python -m benchmarks --bare
 
 bench: setup checkov
 	SOCLE_CHECKOV=$(CHECKOV)/bin/checkov $(BIN)/python -m benchmarks

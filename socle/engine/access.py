@@ -81,7 +81,7 @@ def connect(loaded: LoadedStack) -> Connection:
     try:
         connection.authorize()
     except Exception as error:  # the SDK wraps some of these, and not others
-        cause = error.__cause__ or error
+        cause = error.__cause__ or error.__context__ or error
         url = loaded.cloud.auth_url
         if isinstance(cause, exceptions.Unauthorized) or isinstance(error, exceptions.Unauthorized):
             message, hint = _("the cloud refuses the credentials, at: {url}"), _("see user and password in clouds.yaml")

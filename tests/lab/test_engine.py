@@ -173,7 +173,7 @@ def test_what_somebody_changed_by_hand_is_put_back(stack: Deployment, cloud: Con
     plan = stack.folder / "same.plan.json"
     stack.socle("plan", "engine", "--save", str(plan))
     name = next(resource.name for resource in graph.of(model.NETWORK))
-    network = cloud.network.find_network(name)
+    network = cloud.network.find_network(name, ignore_missing=False)
     cloud.network.update_network(network, description="changed by hand")
     moved = stack.socle("up", "engine", "--plan", str(plan), check=False)
     assert moved.returncode == 8
