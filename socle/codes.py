@@ -143,6 +143,10 @@ CODES: dict[str, Code] = {
     "SOC-8312": Code(
         "npm could not install the browser's client.", "Check access to the package index, or use --native."
     ),
+    "SOC-8401": Code(
+        "The cloud is not as it was applied: something is missing, was changed, or was added.",
+        "`socle up STACK` puts back what was applied; what was added by hand is for whoever added it to remove.",
+    ),
     "SOC-9001": Code("A fault of the tool itself.", "SOCLE_DEBUG=1 shows where it happened; report it."),
     "SOC-9101": Code("Somebody else is working on this stack.", "Wait; the error says who."),
     "SOC-9102": Code("The engine's state is locked.", "Wait; if the holder is gone, the error says how to unlock."),

@@ -9,6 +9,7 @@
   - MachineError      this machine cannot do it (lab, disk, missing program)      exit 7
   - PlanMoved         the plan no longer describes what would be applied          exit 8
   - StateLocked       somebody else is working on this stack                      exit 9
+  - Drifted           the cloud is not as it was applied                          exit 10
 """
 
 from __future__ import annotations
@@ -99,3 +100,7 @@ class PlanMoved(SocleError):
 
 class StateLocked(SocleError):
     exit_code = 9
+
+
+class Drifted(SocleError):
+    exit_code = 10

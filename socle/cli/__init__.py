@@ -20,6 +20,7 @@ VERBS: dict[str, str] = {
     "plan": "Preview the cloud operations and save them as a plan file",
     "up": "Apply a plan, then configure the nodes",
     "verify": "Prove the service from outside: ports, TLS, real calls",
+    "drift": "Tell what on the cloud differs from what was applied",
     "ssh": "Open a shell on a node, over the bastion",
     "report": "Write the dossier that a reviewer signs",
     "down": "Destroy a stack's cloud resources",

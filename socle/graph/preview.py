@@ -28,6 +28,9 @@ class Step(Protocol):
     type: str
 
     @property
+    def old(self) -> Any: ...
+
+    @property
     def new(self) -> Any: ...
 
 

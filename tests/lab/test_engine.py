@@ -5,6 +5,7 @@ One stack (`engine`) lives through the whole file, cloud part only: its nodes ar
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -180,6 +181,50 @@ def test_what_somebody_changed_by_hand_is_put_back(stack: Deployment, cloud: Con
     assert "the operations" in moved.stderr
     assert "1 changed" in stack.socle("up", "engine", "--yes", "--cloud-only").stdout
     assert cloud.network.get_network(network.id).description.startswith("socle:engine")
+
+
+def test_drift_tells_what_somebody_did_by_hand_and_what_it_does_to_the_controls(
+    stack: Deployment, cloud: Connection
+) -> None:
+    """A rule deleted, a rule and a port added, a group put on a port, an instance resized."""
+    assert "no difference" in stack.socle("drift", "engine").stdout
+    network, compute = cloud.network, cloud.compute
+    group = network.find_security_group("engine-media-group", ignore_missing=False)
+    gone = next(
+        one
+        for one in network.security_group_rules(security_group_id=group.id)
+        if "/ingress-signalling" in one.description
+    )
+    network.delete_security_group_rule(gone)
+    opened = network.create_security_group_rule(
+        security_group_id=group.id, direction="ingress", ether_type="IPv4", protocol="tcp", port_range_min=22,
+        port_range_max=22, remote_ip_prefix="0.0.0.0/0",
+    )  # fmt: skip
+    port = network.create_port(network_id=network.find_network("engine-data", ignore_missing=False).id, name="by-hand")
+    other = next(network.ports(name="engine-edge-nova-1-port"))
+    strange = network.find_security_group("default", ignore_missing=False)
+    network.update_port(other, security_groups=[*other.security_group_ids, strange.id])
+    server = compute.find_server("engine-data-nova-1", ignore_missing=False)
+    compute.resize_server(server, compute.find_flavor("lab.medium", ignore_missing=False))
+    compute.wait_for_server(server, status="VERIFY_RESIZE", wait=180)
+    compute.confirm_server_resize(server)
+    compute.wait_for_server(server, status="ACTIVE", wait=60)
+
+    drifted = stack.socle("drift", "engine", "--json", check=False)
+    assert drifted.returncode == 10, drifted.stderr
+    told = json.loads(drifted.stdout)
+    found = {(one["kind"], one["name"]) for one in told["differences"]}
+    assert ("changed", "engine-edge-nova-1-port") in found
+    assert ("changed", "engine-data-nova-1") in found
+    assert {("undeclared", "by-hand"), ("undeclared", opened.id)} <= found
+    assert any(kind == "missing" and "signalling" in name for kind, name in found)
+    assert {"NET-02", "GOV-07"} <= {one["control"] for one in told["controls"] if one["now"] == "failed"}
+
+    network.delete_port(port)
+    network.delete_security_group_rule(opened)
+    network.update_port(other, security_groups=other.security_group_ids)
+    stack.socle("up", "engine", "--yes", "--cloud-only")
+    assert "no difference" in stack.socle("drift", "engine").stdout
 
 
 def test_two_at_once_are_one_too_many(stack: Deployment) -> None:

@@ -28,6 +28,7 @@ from jinja2 import nodes
 from socle import cli, codes, messages
 from socle.cli.show import PARTS
 from socle.engine import command, inventory, operations, refusals, summary
+from socle.graph import live
 from socle.lab import status
 from socle.policy.catalogue import SEVERITIES, catalogue
 from socle.report.dossier import STANDINGS, TEMPLATES
@@ -153,6 +154,9 @@ def values() -> dict[str, Iterable[str]]:
         "cli/__init__.py: option.help": help_pages(),
         "cli/__init__.py: text": help_pages(),
         "cli/__init__.py: one if count == 1 else many": (),  # click's own, see the test of the command line
+        "cli/drift.py: STANDINGS[change.before][1]": {words for _mark, words in STANDINGS.values()},
+        "cli/drift.py: STANDINGS[change.now][1]": {words for _mark, words in STANDINGS.values()},
+        "cli/drift.py: one.kind": get_args(live.Kind),
         "cli/explain.py: control.severity": SEVERITIES,
         "cli/explain.py: found.meaning": {code.meaning for code in codes.CODES.values()},
         "cli/explain.py: found.remedy": {code.remedy for code in codes.CODES.values()},

@@ -1,0 +1,105 @@
+"""What the cloud has, against what was applied: a refresh that records nothing, and a look for what nobody declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from pulumi import automation
+
+from socle.engine.deploy import Listener
+from socle.engine.refusals import engine_errors
+from socle.graph import live, model
+from socle.graph.live import Difference, Seen
+from socle.graph.model import Ref
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+RULE_KEYS = {
+    "direction": "direction",
+    "ether_type": "ethertype",
+    "protocol": "protocol",
+    "port_range_min": "port_range_min",
+    "port_range_max": "port_range_max",
+    "remote_ip_prefix": "remote_ip_prefix",
+    "remote_group_id": "remote_group_id",
+    "security_group_id": "security_group_id",
+    "description": "description",
+}
+
+
+def look(stack: automation.Stack, cloud: Connection) -> Seen:
+    """Changes neither the cloud nor the state. Raises CloudError or EngineError when the cloud cannot be read."""
+    steps: dict[str, Any] = {}
+    listener = Listener()
+
+    def listen(event: Any) -> None:
+        listener(event)
+        if event.res_outputs_event:
+            steps[event.res_outputs_event.metadata.urn] = event.res_outputs_event.metadata
+
+    with engine_errors(listener.errors):
+        stack.preview_refresh(on_event=listen, color="never", run_program=False)
+    found = list(steps.values())
+    return live.seen(found, undeclared(cloud, live.identities(found)))
+
+
+def undeclared(cloud: Connection, names: Mapping[str, Ref]) -> list[Difference]:
+    """What is inside the stack's own groups, networks, routers and instances, and in no state."""
+    project = cloud.current_project_id
+    looks: list[Callable[[], Iterator[Difference]]] = [
+        lambda: _rules(cloud, project, names),
+        lambda: _ports(cloud, project, names),
+        lambda: _addresses(cloud, project, names),
+        lambda: _attachments(cloud, names),
+    ]
+    with ThreadPoolExecutor(max_workers=len(looks)) as pool:
+        return [one for part in pool.map(lambda look: list(look()), looks) for one in part]
+
+
+def _strange(kind: str, thing: str, name: str, inputs: Mapping[str, Any], names: Mapping[str, Ref]) -> Difference:
+    held = {key: value for key, value in inputs.items() if value not in (None, "", [])}
+    return Difference("undeclared", kind, name or thing, live=live.referring(held, names))
+
+
+def _rules(cloud: Connection, project: str, names: Mapping[str, Ref]) -> Iterator[Difference]:
+    for rule in cloud.network.security_group_rules(project_id=project):
+        if rule.security_group_id in names and rule.id not in names:
+            inputs = {ours: getattr(rule, theirs) for theirs, ours in RULE_KEYS.items()}
+            yield _strange(model.SECURITY_GROUP_RULE, rule.id, "", inputs, names)
+
+
+def _ports(cloud: Connection, project: str, names: Mapping[str, Ref]) -> Iterator[Difference]:
+    for port in cloud.network.ports(project_id=project):
+        owner = port.device_owner or ""
+        if port.id in names or port.network_id not in names:
+            continue
+        if owner.startswith("network:router_interface"):
+            inputs = {"router_id": port.device_id, "network_id": port.network_id}
+            yield _strange(model.ROUTER_INTERFACE, port.id, port.name, inputs, names)
+        elif not owner.startswith("network:"):
+            inputs = {
+                "network_id": port.network_id,
+                "fixed_ips": [one["ip_address"] for one in port.fixed_ips],
+                "security_group_ids": port.security_group_ids,
+                "port_security_enabled": port.is_port_security_enabled,
+                "device_owner": owner,
+            }
+            yield _strange(model.PORT, port.id, port.name, inputs, names)
+
+
+def _addresses(cloud: Connection, project: str, names: Mapping[str, Ref]) -> Iterator[Difference]:
+    for address in cloud.network.ips(project_id=project):
+        if address.port_id in names and address.id not in names:
+            inputs = {"address": address.floating_ip_address, "port_id": address.port_id}
+            yield _strange(model.FLOATING_IP, address.id, address.floating_ip_address, inputs, names)
+
+
+def _attachments(cloud: Connection, names: Mapping[str, Ref]) -> Iterator[Difference]:
+    for server in cloud.compute.servers():
+        for volume in server.attached_volumes or () if server.id in names else ():
+            if volume["id"] not in names:
+                inputs = {"instance_id": server.id, "volume_id": volume["id"]}
+                yield _strange(model.VOLUME_ATTACH, volume["id"], "", inputs, names)
