@@ -82,6 +82,10 @@ CODES: dict[str, Code] = {
     "SOC-4108": Code("Resources of the stack are in the cloud and not in its state.", _CLOUD),
     "SOC-4109": Code("The cloud answered with an error of its own.", "Try again; then ask the cloud's operators."),
     "SOC-4110": Code("The cloud answered, and its answer could not be read.", "Try again; then report it."),
+    "SOC-4111": Code(
+        "Somebody put ports of their own on the stack's networks, which cannot be deleted before these.",
+        "Remove what the error names, then run `socle down` again.",
+    ),
     "SOC-4201": Code("The cloud lacks something that the cloud file says it has.", "Correct the cloud file."),
     "SOC-4202": Code("The project's quota is too small for this stack.", "Ask the provider for the amount named."),
     "SOC-5001": Code("The cloud program gave no address of these nodes.", "Run `socle up` again."),

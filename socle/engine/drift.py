@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,11 @@ from pulumi import automation
 
 from socle.engine.deploy import Listener
 from socle.engine.refusals import engine_errors
+from socle.errors import CloudError
 from socle.graph import live, model
 from socle.graph.live import Difference, Seen
 from socle.graph.model import Ref
+from socle.messages import _
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -57,6 +59,28 @@ def undeclared(cloud: Connection, names: Mapping[str, Ref]) -> list[Difference]:
     ]
     with ThreadPoolExecutor(max_workers=len(looks)) as pool:
         return [one for part in pool.map(lambda look: list(look()), looks) for one in part]
+
+
+def holding(cloud: Connection, deployment: Mapping[str, Any]) -> list[Difference]:
+    """What nobody declared and what keeps the stack's networks from being deleted."""
+    made = (one for one in deployment.get("resources", ()) if one.get("id"))
+    names = {str(one["id"]): Ref(one["urn"].rpartition("::")[2]) for one in made}
+    return [one for one in undeclared(cloud, names) if one.type in (model.PORT, model.ROUTER_INTERFACE)]
+
+
+def refuse_held(found: Sequence[Difference]) -> None:
+    """Raises CloudError: deleting a network that holds somebody's port waits for minutes, and then fails half-way."""
+    if found:
+        things = ", ".join(f"{one.title} {one.name} ({_network(one)})" for one in found)
+        hint = _("nothing was destroyed; remove them, then run the same command again")
+        raise CloudError(
+            "SOC-4111", "what this stack did not make holds its networks: {things}", hint=hint, things=things
+        )
+
+
+def _network(one: Difference) -> str:
+    network = one.live.get("network_id")
+    return network.target if isinstance(network, Ref) else str(network)
 
 
 def _strange(kind: str, thing: str, name: str, inputs: Mapping[str, Any], names: Mapping[str, Ref]) -> Difference:

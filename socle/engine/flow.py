@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi import automation
 
 from socle import passphrase
-from socle.engine import access, deploy, inventory, operations, plan, preflight, recovery, workspace
+from socle.engine import access, deploy, drift, inventory, operations, plan, preflight, recovery, workspace
 from socle.engine.build import say
 from socle.engine.case import Case
 from socle.engine.refusals import engine_errors
@@ -96,6 +96,8 @@ def outputs(ready: Ready) -> dict[str, Any]:
 def destroy(ready: Ready, *, break_lock: bool = False) -> int:
     """Unprotects and destroys what the state knows, then deletes what else carries the stack's marks."""
     deployment = recovered(ready, break_lock=break_lock)
+    with access.cloud_errors():
+        drift.refuse_held(drift.holding(ready.cloud, deployment))
     names = recovery.names_made(deployment, ready.case.names)
     count = sum(1 for one in deployment.get("resources", ()) if one.get("id") and one["type"].startswith("openstack:"))
     if deployment.get("resources"):

@@ -220,6 +220,9 @@ def test_drift_tells_what_somebody_did_by_hand_and_what_it_does_to_the_controls(
     assert any(kind == "missing" and "signalling" in name for kind, name in found)
     assert {"NET-02", "GOV-07"} <= {one["control"] for one in told["controls"] if one["now"] == "failed"}
 
+    held = stack.socle("down", "engine", "--name", "engine", check=False)
+    assert (held.returncode, "Port by-hand (engine-data)" in held.stderr) == (4, True), held.stderr
+
     network.delete_port(port)
     network.delete_security_group_rule(opened)
     network.update_port(other, security_groups=other.security_group_ids)
