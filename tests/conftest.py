@@ -33,7 +33,7 @@ GOOD: dict[str, object] = {
 def private_folders(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """State and cache of a test are its own; lab tests share the machine's."""
     monkeypatch.setenv("SOCLE_LANG", "en")
-    if "lab" not in request.keywords:
+    if not request.node.get_closest_marker("lab"):
         monkeypatch.setenv("SOCLE_STATE", str(tmp_path / "state"))
         monkeypatch.setenv("SOCLE_CACHE", str(tmp_path / "cache"))
 
@@ -64,8 +64,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     reason = why_no_lab()
     if reason is None:
         return
-    if os.environ.get("SOCLE_REQUIRE_LAB") and any("lab" in item.keywords for item in items):
+    if os.environ.get("SOCLE_REQUIRE_LAB") and any(item.get_closest_marker("lab") for item in items):
         raise pytest.UsageError(f"lab tests may not be skipped here: {reason}")
     for item in items:
-        if "lab" in item.keywords:
+        if item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.skip(reason=reason))

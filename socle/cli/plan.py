@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ def plan(stack: str, save: Path | None, replace: tuple[str, ...], as_json: bool)
     if as_json:
         click.echo(json.dumps(_public(made), indent=2, ensure_ascii=False))
         return
-    show(seen)
+    show(case, seen)
     if save:
         click.echo(_("plan saved: {file}").format(file=save))
 
@@ -83,11 +84,23 @@ def settings(case: Case) -> dict[str, str]:
     return {"socle:sshPublicKey": open_vault(case.loaded, case.topology).public_key}
 
 
-def show(seen: Preview) -> None:
-    """The operations in words, on standard output."""
-    from socle.engine import summary
+def show(case: Case, seen: Preview) -> None:
+    """The operations, what they mean, cost and take, on standard output."""
+    from socle.engine import durations, effects, summary
 
-    click.echo(summary.in_words(seen.found) or _("no change: the cloud is as the stack says"))
+    if not (table := summary.in_words(seen.found)):
+        click.echo(_("no change: the cloud is as the stack says"))
+        return
+    click.echo(table + "\n")
+    for effect in effects.effects(seen.found, case.topology):
+        click.echo(f"- {effect}")
+    cloud = case.loaded.cloud
+    if cloud.prices and (cost := effects.cost(seen.found, cloud)) is not None:
+        message = _("cost per month, without taxes: {difference} {currency}")
+        click.echo(message.format(difference=f"{cost:+.2f}", currency=cloud.prices.currency))
+    seconds = durations.of_cloud(case.loaded.stack.cloud).estimate(seen.found)
+    if seconds is not None:
+        click.echo(_("time, by earlier runs on this cloud: about {seconds} s").format(seconds=math.ceil(seconds)))
 
 
 def _public(made: Plan) -> dict[str, Any]:

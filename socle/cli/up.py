@@ -48,7 +48,7 @@ def _apply(ready: Ready, deployment: dict[str, Any], made: Plan, seen: Preview, 
     from socle.cli.plan import show
     from socle.engine import flow, summary
 
-    show(seen)
+    show(ready.case, seen)
     if ask:
         click.confirm(_("apply this?"), abort=True)
     started = time.monotonic()

@@ -6,6 +6,7 @@ import datetime
 import platform
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from pulumi import automation
 from pulumi.automation import errors as automation_errors
 from pulumi.automation.events import EngineEvent, StepEventMetadata
 
-from socle.engine import build, inventory, operations, plan, recovery, workspace
+from socle.engine import build, durations, inventory, operations, plan, recovery, workspace
+from socle.engine.durations import Durations
 from socle.engine.operations import Operation
 from socle.engine.refusals import engine_errors
 from socle.errors import CloudError, GateRefused, StateLocked
@@ -44,15 +46,17 @@ class Preview:
 class Listener:
     """Collects the steps and the errors of a run; tells of finished operations as they come."""
 
-    def __init__(self, progress: Callable[[str], None] | None = None) -> None:
+    def __init__(self, progress: Callable[[str], None] | None = None, durations: Durations | None = None) -> None:
         self.steps: list[dict[str, Any]] = []
         self.errors: list[str] = []
         self.warnings: list[str] = []
-        self._progress = progress
+        self._progress, self._durations = progress, durations
+        self._began: dict[tuple[str, str], float] = {}
 
     def __call__(self, event: EngineEvent) -> None:
-        if event.resource_pre_event:
-            self.steps.append(step(event.resource_pre_event.metadata))
+        if before := event.resource_pre_event:
+            self.steps.append(step(before.metadata))
+            self._began[before.metadata.urn, str(before.metadata.op.value)] = time.monotonic()
         elif said := event.diagnostic_event:
             if said.severity in ("error", "warning") and not said.ephemeral:
                 target = self.errors if said.severity == "error" else self.warnings
@@ -63,6 +67,12 @@ class Listener:
             if kind != "unchanged" and done.metadata.type.startswith("openstack:"):
                 title, name = done.metadata.type.rpartition(":")[2], done.metadata.urn.rpartition("::")[2]
                 self._progress(f"  {_(kind):9} {title} {name}")
+                self._remember(done.metadata)
+
+    def _remember(self, done: StepEventMetadata) -> None:
+        began = self._began.get((done.urn, str(done.op.value)))
+        if self._durations and began is not None:
+            self._durations.add(durations.key_of(done.type, str(done.op.value)), time.monotonic() - began)
 
 
 def step(metadata: StepEventMetadata) -> dict[str, Any]:
@@ -74,6 +84,7 @@ def step(metadata: StepEventMetadata) -> dict[str, Any]:
         "diffs": metadata.diffs,
         "protect": bool(metadata.old and metadata.old.protect),
         "inputs": dict(state.inputs or {}) if state else {},
+        "before": dict(metadata.old.inputs or {}) if metadata.old else {},
     }
 
 
@@ -180,10 +191,11 @@ def changing(name: str) -> Iterator[None]:
 
 
 def apply(
-    stack: automation.Stack, engine_plan: str, progress: Callable[[str], None], forced: Sequence[str] = ()
+    stack: automation.Stack, engine_plan: str, progress: Callable[[str], None], cloud: str, forced: Sequence[str] = ()
 ) -> None:
-    """Does what the engine's plan says, and nothing else."""
-    listener = Listener(progress)
+    """Does what the engine's plan says, and nothing else. `cloud`: whose durations are remembered."""
+    seconds = durations.of_cloud(cloud)
+    listener = Listener(progress, seconds)
     with tempfile.TemporaryDirectory(dir=stack.workspace.work_dir) as folder:
         file = Path(folder) / "plan.json"
         file.write_text(engine_plan)
@@ -196,6 +208,7 @@ def apply(
                 suppress_outputs=True,
                 replace=list(forced) or None,
             )
+    seconds.save()
 
 
 def recovered(

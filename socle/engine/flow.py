@@ -86,7 +86,8 @@ def touches_anything(seen: deploy.Preview) -> bool:
 
 
 def apply(ready: Ready, deployment: Mapping[str, Any], made: plan.Plan) -> None:
-    deploy.apply(ready.stack, made.engine_plan, say, deploy.instances_named(deployment, made.replace))
+    forced = deploy.instances_named(deployment, made.replace)
+    deploy.apply(ready.stack, made.engine_plan, say, ready.loaded.stack.cloud, forced)
 
 
 def outputs(ready: Ready) -> dict[str, Any]:

@@ -29,7 +29,10 @@ LASTING = {model.VOLUME, model.FLOATING_IP, model.ROUTER}
 
 @dataclass(frozen=True)
 class Operation:
-    """One step on one resource. `inputs` as the engine prints them: secrets as [secret], later values as a marker."""
+    """One step on one resource. `inputs` as the engine prints them: secrets as [secret], later values as a marker.
+
+    `before`: the inputs that were applied last, empty for what is new; no part of what a plan is compared by.
+    """
 
     op: str
     urn: str
@@ -37,6 +40,7 @@ class Operation:
     diffs: tuple[str, ...] = ()
     protect: bool = False
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def name(self) -> str:
@@ -62,6 +66,7 @@ def operations(events: Iterable[Mapping[str, Any]]) -> tuple[Operation, ...]:
             diffs=tuple(sorted(event.get("diffs") or ())),
             protect=bool(event.get("protect")),
             inputs=event.get("inputs") or {},
+            before=event.get("before") or {},
         )
         for event in events
         if event["op"] not in LOOKS

@@ -19,6 +19,15 @@ class Flavour(Section):
     disk: Annotated[int, Field(ge=1)]
 
 
+class Prices(Section):
+    """What the provider charges, without taxes: a flavour per hour, the rest per month."""
+
+    currency: str = "EUR"
+    flavours: dict[str, Annotated[float, Field(ge=0)]]
+    volume_gib: Annotated[float, Field(ge=0)] = 0.0
+    public_address: Annotated[float, Field(ge=0)] = 0.0
+
+
 class ImageOffer(Section):
     name: str
     user: str = "debian"
@@ -101,6 +110,7 @@ class Cloud(Section):
     server_group_policy: Literal["anti-affinity", "soft-anti-affinity"] = "anti-affinity"
     images: dict[str, ImageOffer]
     flavours: dict[str, Flavour]
+    prices: Prices | None = None
     surroundings: Surroundings
     dns: DnsUpdate = DnsUpdate(update="zone-file")
     certificates: Certificates = Certificates()
