@@ -48,7 +48,7 @@ GIVEN: dict[str, st.SearchStrategy[Any]] = {
 DEMANDS = st.builds(Demand, **GIVEN)
 CARRYING = ("edge", "media", "turn", "application", "recording", "telephony")
 QUORUM = ("database", "cache", "bus")
-EXAMPLES = settings(max_examples=150, deadline=None)
+UNTIMED = settings(deadline=None)  # how many: the profile
 
 
 def grew(small: Sizing, large: Sizing) -> bool:
@@ -66,7 +66,7 @@ def grew(small: Sizing, large: Sizing) -> bool:
 
 
 @pytest.mark.parametrize("field", GROWING)
-@EXAMPLES
+@UNTIMED
 @given(data=st.data())
 def test_growing_one_thing_shrinks_nothing(field: str, data: st.DataObject) -> None:
     demand = data.draw(DEMANDS)
@@ -74,7 +74,7 @@ def test_growing_one_thing_shrinks_nothing(field: str, data: st.DataObject) -> N
     assert grew(size(replace(demand, **{field: small})), size(replace(demand, **{field: large})))
 
 
-@EXAMPLES
+@UNTIMED
 @given(DEMANDS)
 def test_the_zones_that_are_left_carry_everything(demand: Demand) -> None:
     zones = demand.availability_zones
@@ -90,7 +90,7 @@ def test_the_zones_that_are_left_carry_everything(demand: Demand) -> None:
         assert nodes == 0 or nodes - math.ceil(nodes / zones) >= 1, name
 
 
-@EXAMPLES
+@UNTIMED
 @given(DEMANDS)
 def test_every_tier_is_sound(demand: Demand) -> None:
     answer = size(demand)
@@ -107,15 +107,17 @@ def test_every_tier_is_sound(demand: Demand) -> None:
         assert 0 <= estimate.low <= estimate.expected <= estimate.high
 
 
-@EXAMPLES
+@UNTIMED
 @given(DEMANDS)
-def test_the_largest_room_fits_in_one_media_node(demand: Demand) -> None:
-    media = size(demand).tiers["media"]
+def test_the_largest_room_may_be_full_and_fits_in_one_media_node(demand: Demand) -> None:
+    answer = size(demand)
+    assert answer.outlook["participants"].expected >= demand.room
+    media = answer.tiers["media"]
     assert media.vcpus / 16 * 150 >= demand.room
     assert media.port >= demand.room * figures.received_rate(demand.room)
 
 
-@EXAMPLES
+@UNTIMED
 @given(DEMANDS)
 def test_a_lab_is_small_whatever_is_asked(demand: Demand) -> None:
     answer = size(replace(demand, lab=True))

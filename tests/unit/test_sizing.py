@@ -116,6 +116,12 @@ def test_a_gpu_subtitles_no_more_streams_than_were_published() -> None:
     assert size(Demand(100_000, subtitles=True, average_room=2)).tiers["subtitles"].limit == "agents"
 
 
+def test_every_gpu_has_a_process_that_feeds_it_and_one_that_summarises() -> None:
+    tiers = size(Demand(150_000, transcription=True, transcribed_share=1)).tiers
+    assert tiers["transcription"].nodes > 10
+    assert tiers["workers"].nodes * 4 > 2 * tiers["transcription"].nodes
+
+
 def test_beyond_one_domain_there_are_several() -> None:
     one, state = size(Demand(154_000, peak_in_call=0.04)), size(Demand(5_700_000, peak_in_call=0.04))
     assert one.cells == 1

@@ -85,11 +85,11 @@ def cell_participants(demand: Demand) -> int:
 
 
 def _cells(demand: Demand) -> list[tuple[int, Cell]]:
-    """How many of which: full ones, and one for who is left. The largest room may be in any of them."""
+    """How many of which: full ones, and one for who is left."""
     most = cell_participants(demand)
     full, rest = divmod(demand.participants, most)
     parts = [(full, most), (1, rest)]
-    return [(count, Cell(demand, max(share, demand.room))) for count, share in parts if count and share]
+    return [(count, Cell(demand, share)) for count, share in parts if count and share]
 
 
 def _in_lab(name: str, one: TierSize) -> TierSize:
