@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 CHECKOV := .venv-checkov
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: demo test check lint types unit laws lab-test nightly bench setup checkov browser lock clean help
+.PHONY: demo test check lint types unit laws lab-test nightly bench docs setup checkov browser lock clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test    every test; brings the embedded cloud up"
 	@echo "make check   lint, types, unit tests and laws: no root, no cloud, under two minutes"
 	@echo "make bench   measured times, as a table"
+	@echo "make docs    the pages that are written from the code"
 	@echo "make nightly the longer proofs: all tests, and the demonstration from a bare machine"
 
 # --- what everything needs -------------------------------------------------------------------------------------------
@@ -80,6 +81,9 @@ nightly: test
 
 bench: setup checkov
 	SOCLE_CHECKOV=$(CHECKOV)/bin/checkov $(BIN)/python -m benchmarks
+
+docs: setup
+	$(BIN)/python -m socle.topology.sizing.page
 
 clean:
 	rm -rf $(VENV) $(CHECKOV) dist build dossier

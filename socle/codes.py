@@ -43,6 +43,13 @@ CODES: dict[str, Code] = {
     "SOC-1208": Code("The stack's block is too small or too large; each tier takes a /24 of it.", _MEND),
     "SOC-1209": Code("The stack's block is not of private addresses.", _MEND),
     "SOC-1210": Code("No flavour of the cloud is large enough.", "Add a larger flavour to the cloud file."),
+    "SOC-1220": Code(
+        "A number is outside what the sizing model knows.", "Give a number within the limits that the hint names."
+    ),
+    "SOC-1221": Code(
+        "One stack is one LiveKit domain, and a domain is planned with a limited number of media nodes.",
+        "Split the organisation into several stacks; `socle size` says how many. docs/sizing.md says why.",
+    ),
     "SOC-1301": Code("The plan file cannot be read.", "Make a new plan: `socle plan`."),
     "SOC-1302": Code("The file is no plan, or another version of Socle made it.", "Make a new plan: `socle plan`."),
     "SOC-1303": Code("The plan was edited after it was made.", "Make a new plan and have it reviewed again."),

@@ -12,11 +12,12 @@ from socle.stack.model import Section
 
 
 class Flavour(Section):
-    """Sizes of one flavour: vCPU, memory and disk in GiB."""
+    """Sizes of one flavour: vCPU, memory and disk in GiB, network port in Mbit/s."""
 
     vcpus: Annotated[int, Field(ge=1)]
     memory: Annotated[float, Field(gt=0)]
     disk: Annotated[int, Field(ge=1)]
+    port: Annotated[int, Field(ge=100, le=400_000)] = 1000
 
 
 class Prices(Section):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
-
 from socle.errors import InputError
 from socle.messages import _
 from socle.stack.cloud import Cloud
 from socle.stack.load import LoadedStack
+from socle.stack.model import Environment, Stack
 from socle.topology.flows import Place, written_out
 from socle.topology.model import Network, Node, Record, Secret, Tier, Topology, Volume
-from socle.topology.tiers import TIERS, Need, TierKind
+from socle.topology.sizing import Demand, Sizing, TierSize
+from socle.topology.sizing import figures as f
+from socle.topology.sizing import size as sized
+from socle.topology.tiers import TIERS, TierKind
 
 FIRST_HOST = 10  # .1 is the router, .2 to .9 are left to the network's own services
 DEPLOYED_FEATURES: frozenset[str] = frozenset()
@@ -19,7 +21,9 @@ ZONES = {"single": 1, "two-zones": 2, "three-zones": 3}
 
 def derive(loaded: LoadedStack) -> Topology:
     stack = loaded.stack
-    tiers = tuple(_tier(loaded, name, kind) for name, kind in TIERS.items())
+    sizing = sized(demand_of(stack, loaded.cloud))
+    tiers = tuple(_tier(loaded, name, kind, sizing) for name, kind in TIERS.items())
+    _one_domain(loaded, sizing)
     asked = {name for name, wanted in stack.features.model_dump().items() if wanted}
     return Topology(
         stack=loaded.name,
@@ -38,12 +42,31 @@ def derive(loaded: LoadedStack) -> Topology:
     )
 
 
-def _tier(loaded: LoadedStack, name: str, kind: TierKind) -> Tier:
+def demand_of(stack: Stack, cloud: Cloud) -> Demand:
+    """What a stack asks of the sizing model; its media nodes have the slowest port of the cloud's flavours for them."""
+    people, features = stack.people, stack.features
+    ports = (flavour.port for flavour in cloud.flavours.values() if flavour.vcpus >= f.CORES.value)
+    return Demand(
+        seats=people.seats,
+        peak_in_call=people.peak_in_call,
+        largest_room=people.largest_room,
+        recording=features.recording,
+        transcription=features.transcription,
+        subtitles=features.subtitles,
+        telephony=features.telephony,
+        availability_zones=ZONES[stack.availability],
+        lab=stack.environment == Environment.LAB,
+        port=min(ports, default=int(f.PORT.value)),
+    )
+
+
+def _tier(loaded: LoadedStack, name: str, kind: TierKind, sizing: Sizing) -> Tier:
     stack, cloud = loaded.stack, loaded.cloud
+    wanted = sizing.tiers[kind.sized_as or name]
     block = list(stack.network.cidr.subnets(new_prefix=24))[kind.subnet]
     network = Network(f"{loaded.name}-{name}", name, str(block), str(block[1]))
     zones = cloud.zones[: ZONES[stack.availability]]
-    count = kind.count(stack)
+    count = min(wanted.nodes, kind.most or wanted.nodes)
     room = block.num_addresses - FIRST_HOST - 1
     if count > room:
         raise InputError(
@@ -56,13 +79,16 @@ def _tier(loaded: LoadedStack, name: str, kind: TierKind) -> Tier:
             count=count,
             room=room,
         )
-    nodes = tuple(_node(loaded, name, kind, block, zones, number) for number in range(1, count + 1))
+    nodes = tuple(
+        _node(loaded.name, name, zones[i % len(zones)], i + 1, str(block[FIRST_HOST + i]), wanted.volume, kind.mount)
+        for i in range(count)
+    )
     return Tier(
         name=name,
         title=kind.title,
         nodes=nodes,
         network=network,
-        flavour=_flavour(loaded, cloud, name, kind.need(stack)),
+        flavour=_flavour(loaded, cloud, name, wanted),
         image=loaded.release.operating_system,
         public=kind.public,
         level=kind.level,
@@ -70,28 +96,40 @@ def _tier(loaded: LoadedStack, name: str, kind: TierKind) -> Tier:
     )
 
 
-def _node(loaded: LoadedStack, tier: str, kind: TierKind, block: IPv4Network, zones: list[str], number: int) -> Node:
-    zone = zones[(number - 1) % len(zones)]
-    name = f"{loaded.name}-{tier}-{zone}-{number}"
-    size = kind.volume(loaded.stack)
-    volume = Volume(f"{name}-data", size, kind.mount) if size else None
-    return Node(name, tier, zone, number, str(block[FIRST_HOST + number - 1]), volume)
+def _one_domain(loaded: LoadedStack, sizing: Sizing) -> None:
+    if sizing.cells > 1:
+        raise InputError(
+            "SOC-1221",
+            "{seats} seats ask for more media nodes than one LiveKit domain is planned with; domains: {cells}",
+            where=loaded.document.mark(("people", "seats")),
+            hint=_("split the organisation into several stacks"),
+            seats=loaded.stack.people.seats,
+            cells=sizing.cells,
+        )
 
 
-def _flavour(loaded: LoadedStack, cloud: Cloud, tier: str, need: Need) -> str:
+def _node(stack: str, tier: str, zone: str, number: int, address: str, size: int, mount: str) -> Node:
+    name = f"{stack}-{tier}-{zone}-{number}"
+    return Node(name, tier, zone, number, address, Volume(f"{name}-data", size, mount) if size else None)
+
+
+def _flavour(loaded: LoadedStack, cloud: Cloud, tier: str, need: TierSize) -> str:
     """The smallest flavour of the cloud that has what a node needs."""
     enough = [
-        (f.vcpus, f.memory, n) for n, f in cloud.flavours.items() if f.vcpus >= need.vcpus and f.memory >= need.memory
+        (one.vcpus, one.memory, name)
+        for name, one in cloud.flavours.items()
+        if one.vcpus >= need.vcpus and one.memory >= need.memory and one.port >= need.port
     ]
     if not enough:
         raise InputError(
             "SOC-1210",
             "{cloud} has no flavour for a {tier} node: {vcpus} vCPU, {memory} GiB",
             where=loaded.document.mark(("cloud",)),
+            hint=_("its network port has at least: {port} Mbit/s").format(port=need.port) if need.port else "",
             cloud=loaded.stack.cloud,
             tier=tier,
             vcpus=need.vcpus,
-            memory=need.memory,
+            memory=f"{need.memory:g}",
         )
     return min(enough)[2]
 

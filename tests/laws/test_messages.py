@@ -36,6 +36,8 @@ from socle.stack import load_stack
 from socle.stack.model import Environment
 from socle.topology import derive
 from socle.topology.flows import MATRIX
+from socle.topology.sizing.model import OUTLOOK
+from socle.topology.sizing.tiers import LIMITS
 from socle.topology.tiers import TIERS, Level
 from tests.conftest import ROOT
 
@@ -166,6 +168,8 @@ def values() -> dict[str, Iterable[str]]:
         "cli/show.py: t.level": get_args(Level),
         "cli/show.py: t.title": {tier.title for tier in TIERS.values()},
         "cli/show.py: word": heads(),
+        "cli/size.py: LIMITS[one.limit]": LIMITS.values(),
+        "cli/size.py: OUTLOOK[name]": OUTLOOK.values(),
         "engine/command.py: AGAIN": {command.AGAIN},
         "engine/deploy.py: kind": operations.KINDS.values(),
         "engine/inventory.py: self.kind": inventory.ORDER,
@@ -254,6 +258,9 @@ LINES = (
     ["check", "demo", "--sarif"],
     ["check", "demo", "--sarif", "."],
     ["check", "demo", "--strict=yes"],
+    ["size"],
+    ["size", "--seats", "x"],
+    ["size", "--seats", "5000", "--recording"],
     ["report", "demo", "--lang", "de"],
     ["report", "demo", "--out", __file__],
     ["lab", "nosuch"],
