@@ -53,5 +53,4 @@ def containers(model: Model) -> Iterable[File]:
 
 
 def is_sensitive(model: Model) -> bool:
-    data = model.loaded.stack.data
-    return any(value in SENSITIVE for value in (data.media, data.recordings, data.transcripts))
+    return any(value in SENSITIVE for value in model.loaded.stack.data.classes.values())

@@ -43,6 +43,10 @@ CODES: dict[str, Code] = {
     "SOC-1208": Code("The stack's block is too small or too large; each tier takes a /24 of it.", _MEND),
     "SOC-1209": Code("The stack's block is not of private addresses.", _MEND),
     "SOC-1210": Code("No flavour of the cloud is large enough.", "Add a larger flavour to the cloud file."),
+    "SOC-1211": Code("An assumption is explained for a key that the file does not write.", _MEND),
+    "SOC-1212": Code("An ACME authority needs its directory and the country it is established in.", _MEND),
+    "SOC-1213": Code("Another size is asked for a tier that does not exist.", _MEND),
+    "SOC-1214": Code("Another flavour is asked for than the cloud file has.", _MEND),
     "SOC-1220": Code(
         "A number is outside what the sizing model knows.", "Give a number within the limits that the hint names."
     ),

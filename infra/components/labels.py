@@ -23,7 +23,7 @@ class Labels:
     @classmethod
     def of(cls, loaded: LoadedStack) -> Labels:
         data = loaded.stack.data
-        worst = max((data.media, data.recordings, data.transcripts), key=_RANK.index)
+        worst = max(data.classes.values(), key=_RANK.index)
         stack = loaded.stack
         return cls(loaded.name, loaded.release.version, stack.organisation, stack.environment.value, worst.value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import get_args
 from urllib.parse import urlsplit
 
 from policies import matrix, targets
@@ -22,6 +23,7 @@ from socle.policy.mutation import (
 )
 from socle.policy.outcome import Outcome, failed, judged, not_applicable, passed, unknown
 from socle.policy.rule import rule
+from socle.stack.model import Kind
 from socle.topology.flows import Flow
 from socle.topology.model import Tier
 
@@ -31,7 +33,7 @@ INVENTORY = ("owner", "function", "environment", "security-need")
 
 
 def _data_classes(model: Model) -> Iterable[str]:
-    return ("media", "recordings", "transcripts", "other data")
+    return get_args(Kind)
 
 
 @rule(
@@ -44,13 +46,11 @@ def _data_classes(model: Model) -> Iterable[str]:
     ),
 )
 def sensitive_data_on_a_qualified_offer(kind: str, model: Model) -> Outcome:
-    if kind == "other data":
+    if kind not in model.loaded.stack.data.classes:
         return unknown(
-            "the stack file gives no class to chat, metadata, logs and accounts",
-            settled_in="process",
-            expected="a sensitivity for each",
+            f"the stack file gives no class to: {kind}", settled_in="process", expected="a sensitivity for each"
         )
-    sensitivity = str(getattr(model.loaded.stack.data, kind))
+    sensitivity = str(model.loaded.stack.data.classes[kind])
     if sensitivity not in targets.SENSITIVE:
         return passed(f"{kind} is {sensitivity}", "a declared sensitivity", key=("data", kind))
     offer = model.loaded.cloud.qualification
@@ -146,8 +146,13 @@ def media_nodes_name_no_third_party(file: File, model: Model) -> Outcome:
     if file.text is None:
         return failed("not rendered", "a configuration file")
     declared = {model.topology.domain, *_surroundings(model)}
+    declared |= {host for third in model.loaded.stack.third_parties for host in third.hosts}
     hosts = {host for host in _hosts(yaml_of(file.text)) if not _own(host, declared, model)}
-    return judged(not hosts, sorted(hosts) or "no host outside the stack", "hosts of the stack or of its cloud file")
+    return judged(
+        not hosts,
+        sorted(hosts) or "no host outside the stack",
+        "hosts of the stack, of its cloud file or of a declared third party",
+    )
 
 
 def _surroundings(model: Model) -> Iterator[str]:

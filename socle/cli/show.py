@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from socle.messages import _
 from socle.topology.flows import End, PublicOf
 from socle.topology.model import Topology
+
+if TYPE_CHECKING:
+    from socle.stack.load import LoadedStack
 
 Rows = tuple[Sequence[str], list[Sequence[object]]]
 
@@ -53,6 +56,32 @@ def _secrets(topology: Topology) -> Rows:
     return ("secret", "kind", "handed to"), list(rows)
 
 
+def intent(loaded: LoadedStack) -> Rows:
+    """Every key with its value in force, whether the stack file writes it, and whose assumption it is."""
+    stack = loaded.stack
+    rows = [
+        (".".join(map(str, path)), value, _("written") if _written(path, loaded) else _("default"),
+         stack.assumptions.get(".".join(map(str, path)), ""))
+        for path, value in _leaves(stack.model_dump(mode="json", by_alias=True, exclude={"assumptions"}))
+    ]  # fmt: skip
+    return ("key", "value", "from", "assumption"), list(rows)
+
+
+def _written(path: tuple[str | int, ...], loaded: LoadedStack) -> bool:
+    return path in loaded.document.values
+
+
+def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(value, dict) and value:
+        for key, one in value.items():
+            yield from _leaves(one, (*path, key))
+    elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        for number, one in enumerate(value):
+            yield from _leaves(one, (*path, number))
+    elif value not in (None, [], {}):
+        yield path, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 PARTS: dict[str, Callable[[Topology], Rows]] = {
     "tiers": _tiers,
     "nodes": _nodes,
@@ -73,13 +102,20 @@ def _flags(function: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("stack")
 @_flags
+@click.option(
+    "--intent", "only_intent", is_flag=True, help="What was asked for, with the defaults, and whose assumption it is"
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output")
-def show(stack: str, as_json: bool, **parts: bool) -> None:
+def show(stack: str, only_intent: bool, as_json: bool, **parts: bool) -> None:
     """Print what a stack becomes: tiers, nodes, networks, flows, volumes, names, secrets."""
     from socle.stack import load_stack
     from socle.topology import derive
 
-    topology = derive(load_stack(stack))
+    loaded = load_stack(stack)
+    topology = derive(loaded)
+    if only_intent:
+        _print_intent(loaded, as_json=as_json)
+        return
     chosen = [part for part in PARTS if parts[part]] or list(PARTS)
     if as_json:
         click.echo(json.dumps({part: _records(topology, part) for part in chosen}, indent=2, ensure_ascii=False))
@@ -94,6 +130,25 @@ def show(stack: str, as_json: bool, **parts: bool) -> None:
     if topology.not_deployed:
         wanted = ", ".join(topology.not_deployed)
         click.echo("\n" + _("asked for, not deployed by this version: {features}").format(features=wanted))
+
+
+def _print_intent(loaded: LoadedStack, *, as_json: bool) -> None:
+    from textwrap import shorten
+
+    from socle.table import table
+
+    head, rows = intent(loaded)
+    if as_json:
+        click.echo(json.dumps([dict(zip(head, row, strict=True)) for row in rows], indent=2, ensure_ascii=False))
+        return
+    click.echo(
+        table(
+            [_(word) for word in head[:3]],
+            [(key, shorten(str(value), 36, placeholder="..."), origin) for key, value, origin, _why in rows],
+        )
+    )
+    for key, why in loaded.stack.assumptions.items():
+        click.echo(f"{key}: {why}")
 
 
 def _records(topology: Topology, part: str) -> Any:

@@ -135,6 +135,18 @@ def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc
             cloud=stack.cloud,
             system=release.operating_system,
         )
+    for key in stack.assumptions:
+        if tuple(key.split(".")) not in doc.values:
+            yield InputError(
+                "SOC-1211",
+                "an assumption about a key that is not written: {key}",
+                where=doc.mark(("assumptions", key)),
+                key=key,
+            )
+    if stack.certificates.issuer == "acme" and not (stack.certificates.directory and stack.certificates.country):
+        yield InputError(
+            "SOC-1212", "the issuer acme needs a directory and its country", where=doc.mark(("certificates",))
+        )
     if stack.identity.provider == "oidc" and not stack.identity.issuer:
         yield InputError("SOC-1207", "the provider oidc needs an issuer", where=doc.mark(("identity",)))
 

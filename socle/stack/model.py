@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from ipaddress import IPv4Network
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+COUNTRY = r"^[A-Z]{2}$"
+TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
+Kind = Literal["media", "recordings", "transcripts", "chat", "accounts", "logs", "metadata"]  # of data
 
 
 class Section(BaseModel):
@@ -46,6 +50,16 @@ class People(Section):
         float, Field(gt=0, le=1, description="Share of the seats in a call at the busiest moment (0 to 1)")
     ]
     largest_room: Annotated[int, Field(ge=2, le=1000, description="Participants in the largest room")] = 150
+    average_room: Annotated[
+        float | None,
+        Field(ge=2, le=1000, description="Participants in an average room; the sizing model's own if absent"),
+    ] = None
+    growth: Annotated[float, Field(ge=0, le=1, description="The seats grow by this share each year")] = 0.0
+    years: Annotated[int, Field(ge=0, le=10, description="For how many years of growth the stack is sized")] = 3
+    relayed: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="Share of participants who need TURN; the sizing model's own if absent"),
+    ] = None
 
 
 class Features(Section):
@@ -61,11 +75,92 @@ class Data(Section):
     media: Sensitivity = Sensitivity.SENSITIVE
     recordings: Sensitivity = Sensitivity.SENSITIVE
     transcripts: Sensitivity = Sensitivity.SENSITIVE
+    chat: Sensitivity | None = None
+    accounts: Sensitivity | None = None
+    logs: Sensitivity | None = None
+    metadata: Sensitivity | None = None
+
+    @property
+    def classes(self) -> dict[str, Sensitivity]:
+        """The classes that are given, by kind of data."""
+        return {kind: value for kind in type(self).model_fields if (value := getattr(self, kind)) is not None}
+
+
+class Retention(Section):
+    """How long each kind of data is kept, in days."""
+
+    recordings: Annotated[int, Field(ge=1, le=3650)] = 365
+    transcripts: Annotated[int, Field(ge=1, le=3650)] = 365
+    logs: Annotated[int, Field(ge=1, le=3650)] = 180
 
 
 class Identity(Section):
     provider: IdentityProvider
     issuer: Annotated[str | None, Field(description="Issuer URL, for the provider `oidc`")] = None
+
+
+class Certificates(Section):
+    """Who signs the stack's public certificates."""
+
+    issuer: Annotated[
+        Literal["cloud", "acme", "handed-over"],
+        Field(description="The authority that the cloud file names, an ACME directory, or requests handed to someone"),
+    ] = "cloud"
+    directory: Annotated[str | None, Field(pattern=r"^https://", description="URL of the ACME directory")] = None
+    country: Annotated[str | None, Field(pattern=COUNTRY, description="Where the ACME authority is established")] = None
+
+
+class ThirdParty(Section):
+    """Somebody outside the ministry and its cloud who receives data or metadata."""
+
+    name: Annotated[str, Field(min_length=2)]
+    hosts: Annotated[list[str], Field(min_length=1, description="Names or addresses that nodes are given")]
+    purpose: Annotated[str, Field(min_length=10)]
+    country: Annotated[str, Field(pattern=COUNTRY, description="ISO 3166-1 alpha-2")]
+    data: Annotated[list[Kind], Field(min_length=1, description="What it receives")]
+    contract: Annotated[str, Field(min_length=3, description="Reference of the contract or the agreement")]
+
+
+class Backup(Section):
+    every_hours: Annotated[int, Field(ge=1, le=168)] = 24
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    copy_to: Annotated[
+        Literal["same-zone", "other-zone", "other-region"], Field(description="Where the second copy is")
+    ] = "other-zone"
+    restore_tested_every_days: Annotated[int, Field(ge=1, le=366)] = 90
+
+
+class Window(Section):
+    """When nodes may restart: days, and a time of day that may pass midnight."""
+
+    days: Annotated[list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Field(min_length=1)]
+    start: Annotated[str, Field(pattern=TIME)]
+    end: Annotated[str, Field(pattern=TIME)]
+
+
+class Maintenance(Section):
+    timezone: str = "Europe/Paris"
+    windows: Annotated[list[Window], Field(min_length=1)] = [
+        Window(days=["tue", "wed", "thu"], start="02:00", end="05:00")
+    ]
+
+
+class Monitoring(Section):
+    """Who is told, and where the logs also go."""
+
+    alerts_to: Annotated[list[str], Field(description="Mail addresses")] = []
+    logs_to: Annotated[str | None, Field(description="Host of the ministry's own log collector, syslog over TLS")] = (
+        None
+    )
+
+
+class Override(Section):
+    """Another size of one tier than the sizing model's, and why."""
+
+    nodes: Annotated[int | None, Field(ge=1, le=240)] = None
+    flavour: Annotated[str | None, Field(description="A flavour of the cloud file")] = None
+    volume: Annotated[int | None, Field(ge=1, le=16_384, description="GiB for each node")] = None
+    reason: Annotated[str, Field(min_length=20, description="Why; printed in the dossier")]
 
 
 class Access(Section):
@@ -99,6 +194,16 @@ class Stack(Section):
     availability: Availability = Availability.SINGLE
     features: Features = Features()
     data: Data = Data()
+    retention: Retention = Retention()
     identity: Identity
+    certificates: Certificates = Certificates()
     access: Access
+    third_parties: list[ThirdParty] = []
+    backup: Backup = Backup()
+    maintenance: Maintenance = Maintenance()
+    monitoring: Monitoring = Monitoring()
     network: NetworkPlan
+    overrides: Annotated[dict[str, Override], Field(description="By tier")] = {}
+    assumptions: Annotated[
+        dict[str, str], Field(description="Key of this file (people.peak_in_call) -> why this value, and whose it is")
+    ] = {}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from socle.errors import InputError
 from socle.messages import _
 from socle.stack.cloud import Cloud
+from socle.stack.explain import suggestion
 from socle.stack.load import LoadedStack
 from socle.stack.model import Environment, Stack
 from socle.topology.flows import Place, written_out
@@ -21,6 +24,7 @@ ZONES = {"single": 1, "two-zones": 2, "three-zones": 3}
 
 def derive(loaded: LoadedStack) -> Topology:
     stack = loaded.stack
+    _refuse_unknown(loaded)
     sizing = sized(demand_of(stack, loaded.cloud))
     tiers = tuple(_tier(loaded, name, kind, sizing) for name, kind in TIERS.items())
     _one_domain(loaded, sizing)
@@ -50,19 +54,49 @@ def demand_of(stack: Stack, cloud: Cloud) -> Demand:
         seats=people.seats,
         peak_in_call=people.peak_in_call,
         largest_room=people.largest_room,
+        average_room=people.average_room,
+        growth=people.growth,
+        years=people.years,
+        relayed_share=f.RELAYED.value if people.relayed is None else people.relayed,
         recording=features.recording,
         transcription=features.transcription,
         subtitles=features.subtitles,
         telephony=features.telephony,
         availability_zones=ZONES[stack.availability],
+        retention_days=stack.retention.recordings,
+        log_days=stack.retention.logs,
         lab=stack.environment == Environment.LAB,
         port=min(ports, default=int(f.PORT.value)),
     )
 
 
+def _refuse_unknown(loaded: LoadedStack) -> None:
+    """Raises InputError for an override of a tier that is not deployed, or with a flavour that the cloud lacks."""
+    for tier, own in loaded.stack.overrides.items():
+        if tier not in TIERS:
+            raise InputError(
+                "SOC-1213",
+                "no such tier: {tier}",
+                where=loaded.document.mark(("overrides", tier), key=True),
+                hint=suggestion(tier, list(TIERS)),
+                tier=tier,
+            )
+        if own.flavour and own.flavour not in loaded.cloud.flavours:
+            raise InputError(
+                "SOC-1214",
+                "{cloud} has no flavour: {name}",
+                where=loaded.document.mark(("overrides", tier, "flavour")),
+                hint=suggestion(own.flavour, list(loaded.cloud.flavours)),
+                cloud=loaded.stack.cloud,
+                name=own.flavour,
+            )
+
+
 def _tier(loaded: LoadedStack, name: str, kind: TierKind, sizing: Sizing) -> Tier:
     stack, cloud = loaded.stack, loaded.cloud
-    wanted = sizing.tiers[kind.sized_as or name]
+    wanted, own = sizing.tiers[kind.sized_as or name], stack.overrides.get(name)
+    if own:
+        wanted = replace(wanted, nodes=own.nodes or wanted.nodes, volume=own.volume or wanted.volume)
     block = list(stack.network.cidr.subnets(new_prefix=24))[kind.subnet]
     network = Network(f"{loaded.name}-{name}", name, str(block), str(block[1]))
     zones = cloud.zones[: ZONES[stack.availability]]
@@ -88,11 +122,12 @@ def _tier(loaded: LoadedStack, name: str, kind: TierKind, sizing: Sizing) -> Tie
         title=kind.title,
         nodes=nodes,
         network=network,
-        flavour=_flavour(loaded, cloud, name, wanted),
+        flavour=own.flavour if own and own.flavour else _flavour(loaded, cloud, name, wanted),
         image=loaded.release.operating_system,
         public=kind.public,
         level=kind.level,
         carries_calls=kind.carries_calls,
+        because=own.reason if own else wanted.because,
     )
 
 

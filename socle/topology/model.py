@@ -42,7 +42,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Tier:
-    """The identical nodes that do one job. `limit`: what bound its size, in words."""
+    """The identical nodes that do one job. `because`: what bound their number, or the written reason for another."""
 
     name: str
     title: str
@@ -53,6 +53,7 @@ class Tier:
     public: bool
     level: Level
     carries_calls: bool
+    because: str
 
 
 @dataclass(frozen=True)

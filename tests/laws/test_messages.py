@@ -26,7 +26,7 @@ import pytest
 from jinja2 import nodes
 
 from socle import cli, codes, messages
-from socle.cli.show import PARTS
+from socle.cli.show import PARTS, intent
 from socle.engine import command, inventory, operations, refusals, summary
 from socle.graph import live
 from socle.lab import status
@@ -105,7 +105,7 @@ def dotted(node: nodes.Node) -> str:
 
 def heads() -> set[str]:
     topology = derive(load_stack("demo"))
-    return {word for part in PARTS.values() for word in part(topology)[0]}
+    return {word for part in PARTS.values() for word in part(topology)[0]} | set(intent(load_stack("demo"))[0][:3])
 
 
 def asked_of_loader() -> set[str]:
