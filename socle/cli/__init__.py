@@ -17,6 +17,7 @@ from socle.messages import _, language
 VERBS: dict[str, str] = {
     "check": "Judge a stack before anything exists: no cloud, no engine, no root",
     "show": "Print what a stack becomes: nodes, networks, flows, volumes, names",
+    "diff": "Compare two stacks, or two revisions of one",
     "plan": "Preview the cloud operations and save them as a plan file",
     "up": "Apply a plan, then configure the nodes",
     "verify": "Prove the service from outside: ports, TLS, real calls",
