@@ -60,6 +60,17 @@ CODES: dict[str, Code] = {
     "SOC-1304": Code("Destroying a stack asks for its name.", "Give the name that the hint prints."),
     "SOC-1305": Code("The plan is another stack's.", "Give the plan of this stack."),
     "SOC-2101": Code("No node of the stack has this name.", "See `socle show STACK --nodes`."),
+    "SOC-1501": Code(
+        "git is missing, or the folder of the stack is in no git repository.", "Install git, or compare files."
+    ),
+    "SOC-1502": Code(
+        "The repository has no such revision.",
+        "See `git log` and `git branch --all`; a shallow clone lacks older ones.",
+    ),
+    "SOC-1503": Code(
+        "The revision does not hold the stack's file.",
+        "See `git log` of the file: it had another name or did not exist yet.",
+    ),
     "SOC-3001": Code(
         "A critical or high control failed and no valid waiver covers it.",
         "See `socle check STACK`; each failure names its line and its remedy.",

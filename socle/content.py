@@ -4,10 +4,36 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 ROOMS = ("stacks", "infra", "playbooks", "policies")
+
+
+@dataclass(frozen=True)
+class Past:
+    """Stack files as of a git revision: `root` holds them as the repository does, `folders` is their search path."""
+
+    root: Path
+    revision: str
+    folders: tuple[Path, ...]
+
+
+_past: ContextVar[Past | None] = ContextVar("past", default=None)
+
+
+@contextmanager
+def as_of(past: Past) -> Iterator[None]:
+    """Inside, stacks, clouds, releases and waivers are those of the revision; program, model and rules stay today's."""
+    token = _past.set(past)
+    try:
+        yield
+    finally:
+        _past.reset(token)
 
 
 @cache
@@ -29,6 +55,19 @@ def folder(room: str) -> Path:
 
 def search_path() -> tuple[Path, ...]:
     """Folders of stack files: the user's working directory first (a ministry's own repository), then the content."""
+    if past := _past.get():
+        return past.folders
     own = Path(os.environ.get("SOCLE_STACKS", "stacks"))
     shipped = folder("stacks")
     return (own, shipped) if own.is_dir() and own.resolve() != shipped.resolve() else (shipped,)
+
+
+def label(file: Path) -> str:
+    """What errors and reports call a file: short below the working directory; `stacks/cnrs.yaml@main` of a revision."""
+    past = _past.get()
+    if past and file.is_relative_to(past.root):
+        return f"{file.relative_to(past.root).as_posix()}@{past.revision}"
+    try:
+        return str(file.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(file)

@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "check": "Judge a stack before anything exists: no cloud, no engine, no root",
     "show": "Print what a stack becomes: nodes, networks, flows, volumes, names",
     "size": "Say how many nodes so many people need, without a stack file",
+    "diff": "Compare two stacks, or two revisions of one",
     "plan": "Preview the cloud operations and save them as a plan file",
     "up": "Apply a plan, then configure the nodes",
     "verify": "Prove the service from outside: ports, TLS, real calls",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from socle.messages import _
-from socle.topology.flows import End, PublicOf
 from socle.topology.model import Topology
 
 if TYPE_CHECKING:
@@ -37,13 +36,8 @@ def _volumes(topology: Topology) -> Rows:
     return ("volume", "GiB", "mounted on"), list(rows)
 
 
-def end(value: End) -> str:
-    """How an end of a flow is written in tables."""
-    return f"{value.tier} (public)" if isinstance(value, PublicOf) else str(value)
-
-
 def _flows(topology: Topology) -> Rows:
-    rows = [(f.name, end(f.source), end(f.target), f"{f.protocol} {f.ports}", _(f.why)) for f in topology.flows]
+    rows = [(f.name, str(f.source), str(f.target), f"{f.protocol} {f.ports}", _(f.why)) for f in topology.flows]
     return ("flow", "from", "to", "port", "why"), list(rows)
 
 
@@ -155,6 +149,6 @@ def _records(topology: Topology, part: str) -> Any:
     if part == "tiers":
         return [dataclasses.asdict(tier) for tier in topology.tiers]
     if part == "flows":
-        return [{**dataclasses.asdict(f), "source": end(f.source), "target": end(f.target)} for f in topology.flows]
+        return [{**dataclasses.asdict(f), "source": str(f.source), "target": str(f.target)} for f in topology.flows]
     head, rows = PARTS[part](topology)
     return [dict(zip(head, row, strict=True)) for row in rows]

@@ -80,7 +80,7 @@ def _read(file: Path, known: list[str]) -> list[Waiver]:
     from socle.stack.explain import suggestion, validate
     from socle.stack.yaml_marks import read
 
-    document = read(file)
+    document = read(file, content.label(file))
     rows = validate(_File, document, "a waiver file").waivers
     waivers: list[Waiver] = []
     for index, row in enumerate(rows):

@@ -31,18 +31,22 @@ class LoadedStack:
     cloud: Cloud
     release: Release
     document: Document
+    cloud_document: Document
+    release_document: Document
     digest: str  # sha256 of the stack, cloud and release files and of the overlay
 
 
 def load_stack(argument: str) -> LoadedStack:
     """`argument` is a stack's name or its file. Raises InputError or StackErrors with file, line and column."""
     file = find(argument)
-    document = read(file, _label(file))
+    document = read(file, content.label(file))
     stack = validate(Stack, document, "a stack file")
     cloud_file = _refer("clouds", stack.cloud, document, ("cloud",), "SOC-1202", "cloud")
     release_file = _refer("releases", stack.release, document, ("release",), "SOC-1203", "release")
-    cloud = validate(Cloud, read(cloud_file, _label(cloud_file)), "a cloud file")
-    release = validate(Release, read(release_file, _label(release_file)), "a release file")
+    cloud_document = read(cloud_file, content.label(cloud_file))
+    release_document = read(release_file, content.label(release_file))
+    cloud = validate(Cloud, cloud_document, "a cloud file")
+    release = validate(Release, release_document, "a release file")
     files = [file, cloud_file, release_file]
     if cloud.release_overlay and (overlay := Path(cloud.release_overlay)).exists():
         release = _overlaid(release, overlay)
@@ -50,7 +54,7 @@ def load_stack(argument: str) -> LoadedStack:
     if problems := list(_contradictions(file.stem, stack, cloud, release, document)):
         raise StackErrors(problems)
     digest = hashlib.sha256(b"\0".join(item.read_bytes() for item in files)).hexdigest()
-    return LoadedStack(file.stem, file, stack, cloud, release, document, digest)
+    return LoadedStack(file.stem, file, stack, cloud, release, document, cloud_document, release_document, digest)
 
 
 def known_stacks() -> list[str]:
@@ -86,14 +90,6 @@ def _overlaid(release: Release, overlay: Path) -> Release:
     data = read(overlay).data
     images = {name: ContainerImage.model_validate(entry) for name, entry in data.get("images", data).items()}
     return release.model_copy(update={"images": {**release.images, **images}})
-
-
-def _label(file: Path) -> str:
-    """Short when the file is below the working directory."""
-    try:
-        return str(file.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(file)
 
 
 def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc: Document) -> Iterator[InputError]:

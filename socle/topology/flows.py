@@ -33,6 +33,9 @@ class PublicOf:
 
     tier: str
 
+    def __str__(self) -> str:
+        return f"{self.tier} (public)"
+
 
 EVERY = "every"  # each tier in turn
 OTHERS = "others"  # each tier but the one at the other end
@@ -40,6 +43,11 @@ OTHERS = "others"  # each tier but the one at the other end
 End = str | Place | PublicOf
 Protocol = Literal["tcp", "udp"]
 Probe = Literal["tls", "ssh", "tcp", "stun", "call"]
+
+
+def span(first: int, last: int) -> str:
+    """`22`, or `7882-7892`."""
+    return str(first) if first == last else f"{first}-{last}"
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Flow:
 
     @property
     def ports(self) -> str:
-        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+        return span(self.first, self.last)
 
 
 def flow(  # one line per flow below

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from socle.topology.flows import End, Flow, Place, Protocol, PublicOf
+from socle.topology.flows import End, Flow, Place, Protocol, PublicOf, span
 from socle.topology.model import Topology
 
 
@@ -22,6 +22,10 @@ class Opening:
     last: int
     remote: str | PublicOf
     remote_is_tier: bool = False
+
+    @property
+    def ports(self) -> str:
+        return span(self.first, self.last)
 
     @property
     def key(self) -> str:

@@ -27,6 +27,7 @@ from jinja2 import nodes
 
 from socle import cli, codes, messages
 from socle.cli.show import PARTS, intent
+from socle.compare import Kind, topology_values
 from socle.engine import command, inventory, operations, refusals, summary
 from socle.graph import live
 from socle.lab import status
@@ -39,7 +40,7 @@ from socle.topology.flows import MATRIX
 from socle.topology.sizing.model import OUTLOOK
 from socle.topology.sizing.tiers import LIMITS
 from socle.topology.tiers import TIERS, Level
-from tests.conftest import ROOT
+from tests.conftest import ROOT, STACKS
 
 PACKAGE = ROOT / "socle"
 ACTING = ("engine", "lab", "nodes", "probe")  # the rooms that touch a cloud, a machine or a node
@@ -114,6 +115,19 @@ def asked_of_loader() -> set[str]:
     return {literal(node.args[2]) or "" for node in named}
 
 
+def of_differences() -> dict[str, Iterable[str]]:
+    """Levels, what a topology calls its parts and values, and how a thing fares."""
+    told = [key for stack in STACKS for key in topology_values(derive(load_stack(stack)))]
+    levels = {literal(node.args[0]) or "" for name, node in calls(trees()["report/difference.py"]) if name == "_level"}
+    return {
+        "level": levels - {""},
+        "one.part": {part for part, _subject, _key in told},
+        "one.key": {key for _part, _subject, key in told},
+        "kind": get_args(Kind),
+        "group.kind": get_args(Kind),
+    }
+
+
 def lab_states() -> set[str]:
     tables = [node for node in ast.walk(trees()["lab/status.py"]) if isinstance(node, ast.Dict)]
     pairs = [pair for table in tables for pair in zip(table.keys, table.values, strict=True)]
@@ -179,6 +193,9 @@ def values() -> dict[str, Iterable[str]]:
         "errors.py: message": (),  # what the raiser wrote, collected there
         "lab/status.py: found['state']": lab_states(),
         "lab/status.py: thing": status.CANNOT_SHOW,
+        **{f"report/difference.py: {name}": words for name, words in of_differences().items()},
+        **{f"report/merge_request.py: {name}": words for name, words in of_differences().items()},
+        "report/difference.py: STANDINGS[standing][1]": {words for _mark, words in STANDINGS.values()},
         "report/terminal.py: row.severity": SEVERITIES,
         "stack/explain.py: what": asked_of_loader(),
         "dossier: STANDINGS[name][1]": {words for _mark, words in STANDINGS.values()},

@@ -45,7 +45,7 @@ def test_an_override_replaces_what_the_model_says_and_keeps_its_reason(stack_fil
     [
         ({"overrides": {"medai": {"nodes": 9, "reason": "because we said so, twice"}}}, "SOC-1213", "media"),
         ({"overrides": {"media": {"flavour": "c1.medai", "reason": "because we said so"}}}, "SOC-1104", ""),
-        ({"overrides": {"media": {"flavour": "c1.medai", "reason": "because we said so, yes"}}}, "SOC-1214", "c1.media"),
+        ({"overrides": {"media": {"flavour": "c1.medai", "reason": "as we said it, twice"}}}, "SOC-1214", "c1.media"),
         ({"certificates": {"issuer": "acme"}}, "SOC-1212", ""),
         ({"assumptions": {"people.peak": "ours"}}, "SOC-1211", ""),
         ({"third_parties": [{"name": "Somebody"}]}, "SOC-1102", ""),
