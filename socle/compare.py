@@ -14,14 +14,14 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from socle.errors import Mark
-from socle.graph.model import Graph, Ref, Resource
+from socle.graph.model import Graph, Resource
 from socle.policy.finding import Assessment
-from socle.policy.outcome import redacted
 from socle.stack.load import LoadedStack
 from socle.stack.revision import Origin
 from socle.stack.yaml_marks import Document
 from socle.topology import Topology
 from socle.topology.openings import openings
+from socle.values import dotted, leaves, plain
 
 Kind = Literal["added", "removed", "changed"]
 Values = Mapping[tuple[str, str, str], Any]  # (part, subject, key) -> value
@@ -174,13 +174,13 @@ def _intent(old: LoadedStack, new: LoadedStack) -> Iterator[Change]:
 
 def _file(part: str, old: tuple[BaseModel, Document], new: tuple[BaseModel, Document]) -> Iterator[Change]:
     (model, document), (other, counterpart) = old, new
-    before, after = dict(_leaves(_plain_model(model))), dict(_leaves(_plain_model(other)))
-    for path in sorted(before.keys() | after.keys(), key=lambda path: _natural((_dotted(path),))):
+    before, after = dict(leaves(_plain_model(model))), dict(leaves(_plain_model(other)))
+    for path in sorted(before.keys() | after.keys(), key=lambda path: _natural((dotted(path),))):
         if before.get(path) != after.get(path):
             places = [document.values.get(path), counterpart.values.get(path)]
             if not any(places):
                 places = [document.mark(path), counterpart.mark(path)]
-            yield Change(part, "", _dotted(path), _shown(before.get(path)), _shown(after.get(path)), *places)
+            yield Change(part, "", dotted(path), plain(before.get(path)), plain(after.get(path)), *places)
 
 
 def _plain_model(model: BaseModel) -> Any:
@@ -265,7 +265,7 @@ def _inputs(old: Resource, new: Resource) -> Iterator[Change]:
 
 def _values(resource: Resource) -> Values:
     options = {"parent": resource.parent, "protect": resource.protect}
-    found = {("inputs", resource.name, _dotted(path)): value for path, value in _leaves(resource.inputs)}
+    found = {("inputs", resource.name, dotted(path)): value for path, value in leaves(resource.inputs)}
     return found | {("options", resource.name, key): value for key, value in options.items()}
 
 
@@ -289,38 +289,7 @@ def _differing(old: Values, new: Values) -> Iterator[Change]:
     for part, subject, key in sorted(old.keys() | new.keys(), key=_natural):
         before, after = old.get((part, subject, key)), new.get((part, subject, key))
         if before != after:
-            yield Change(part, subject, key, _shown(before), _shown(after))
-
-
-def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """The values inside maps and lists of maps, with their places; a list of plain values is one value."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _leaves(item, (*path, str(key)))
-    elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
-        for index, item in enumerate(value):
-            yield from _leaves(item, (*path, index))
-    elif value is not None:
-        yield path, value
-
-
-def _dotted(path: tuple[str | int, ...]) -> str:
-    """`fixed_ips[0].ip_address`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".")
-
-
-def _shown(value: Any) -> Any:
-    """As JSON takes it: references and marks of the graph as text, secrets hidden."""
-    if isinstance(value, Ref):
-        return f"{value.target}.{value.output}"
-    if isinstance(value, list | tuple):
-        return [_shown(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _shown(item) for key, item in value.items()}
-    if isinstance(value, str):
-        return redacted(value)
-    return value if value is None or isinstance(value, bool | int | float) else str(getattr(value, "value", value))
+            yield Change(part, subject, key, plain(before), plain(after))
 
 
 def _natural(key: tuple[str, ...]) -> list[str | int]:

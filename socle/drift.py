@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 
 from socle import assess
-from socle.graph import Ref
 from socle.graph.live import Difference, Seen
 from socle.policy.finding import Assessment, Finding
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
+from socle.values import plain
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Drift:
         """Plain values, as JSON takes them."""
         return {
             "stack": self.stack,
-            "differences": [_plain(asdict(one)) for one in self.differences],
+            "differences": [plain(asdict(one)) for one in self.differences],
             "controls": [
                 {"control": c.control, "before": c.before, "now": c.now, "findings": [f.record() for f in c.findings]}
                 for c in self.controls
@@ -61,13 +61,3 @@ def _changes(before: Assessment, now: Assessment) -> list[Change]:
         if here != standing[one.control] or fresh:
             found.append(Change(one.control, standing[one.control], here, fresh))
     return found
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Ref):
-        return f"{value.target}.{value.output}"
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

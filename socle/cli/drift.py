@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
@@ -39,41 +39,24 @@ def drift(stack: str, as_json: bool) -> None:
 
 
 def _lines(found: Drift) -> Iterator[str]:
+    from socle.report.difference import moved, value
     from socle.report.dossier import STANDINGS
+    from socle.values import dotted, leaves, plain
 
     if not found.differences:
         yield _("no difference: the cloud is as it was applied")
         return
     for one in found.differences:
         yield f"{_(one.kind):12}{one.title} {one.name}"
-        if one.kind == "undeclared":
-            yield from (f"  {key}: {_short(value)}" for key, value in sorted(one.live.items()))
-        elif one.kind == "changed":
-            yield from (f"  {key}: {_short(a)} -> {_short(b)}" for key, a, b in _moved(one.applied, one.live))
+        before, now = dict(leaves(plain(one.applied))), dict(leaves(plain(one.live)))
+        for path in sorted(now if one.kind == "undeclared" else before.keys() | now.keys(), key=dotted):
+            if one.kind == "undeclared":
+                yield f"  {dotted(path)}: {value(now[path])}"
+            elif one.kind == "changed" and before.get(path) != now.get(path):
+                yield f"  {dotted(path)}: {moved(before.get(path), now.get(path))}"
     if found.controls:
         yield ""
         yield _("CONTROLS, BEFORE AND NOW")
         for change in found.controls:
             yield f"{change.control}: {_(STANDINGS[change.before][1])} -> {_(STANDINGS[change.now][1])}"
             yield from (f"  {finding.subject}: {finding.seen}" for finding in change.findings)
-
-
-def _moved(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Key, old and new value; of a map inside, only what differs in it."""
-    for key in sorted(before.keys() | now.keys()):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _moved(old, new, f"{path}{key}.")
-        elif old != new:
-            yield f"{path}{key}", old, new
-
-
-def _short(value: Any) -> str:
-    from socle.graph.model import Ref
-
-    if isinstance(value, Ref):
-        return value.target
-    if isinstance(value, list):
-        return ", ".join(map(_short, value)) or "-"
-    text = "-" if value is None else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -52,28 +52,16 @@ def _secrets(topology: Topology) -> Rows:
 
 def intent(loaded: LoadedStack) -> Rows:
     """Every key with its value in force, whether the stack file writes it, and whose assumption it is."""
+    from socle.values import dotted, leaves
+
     stack = loaded.stack
-    rows = [
-        (".".join(map(str, path)), value, _("written") if _written(path, loaded) else _("default"),
-         stack.assumptions.get(".".join(map(str, path)), ""))
-        for path, value in _leaves(stack.model_dump(mode="json", by_alias=True, exclude={"assumptions"}))
-    ]  # fmt: skip
+    rows = []
+    for path, value in leaves(stack.model_dump(mode="json", by_alias=True, exclude={"assumptions"})):
+        key, origin = dotted(path), _("written") if path in loaded.document.values else _("default")
+        if value != []:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            rows.append((key, shown, origin, stack.assumptions.get(key, "")))
     return ("key", "value", "from", "assumption"), list(rows)
-
-
-def _written(path: tuple[str | int, ...], loaded: LoadedStack) -> bool:
-    return path in loaded.document.values
-
-
-def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    if isinstance(value, dict) and value:
-        for key, one in value.items():
-            yield from _leaves(one, (*path, key))
-    elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
-        for number, one in enumerate(value):
-            yield from _leaves(one, (*path, number))
-    elif value not in (None, [], {}):
-        yield path, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 PARTS: dict[str, Callable[[Topology], Rows]] = {

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from functools import cache
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -79,17 +80,21 @@ def test_names_and_addresses_of_two_stacks_do_not_hide_the_rest(old: str, new: s
 def test_no_value_of_the_intent_is_lost(old: str, new: str) -> None:
     """Laid over the old file, the changes make the new one."""
 
-    def flat(stack: str) -> dict[str, object]:
-        data = read(stack).loaded.stack.model_dump(mode="json", by_alias=True)
-        found: dict[str, object] = {}
-        for key, value in data.items():
-            inner = value if isinstance(value, dict) else None
-            found |= {f"{key}.{name}": one for name, one in inner.items()} if inner is not None else {key: value}
-        return {key: value for key, value in found.items() if value is not None}
+    def flat(value: Any, key: str = "") -> dict[str, object]:
+        if isinstance(value, dict):
+            parts = [flat(one, f"{key}.{name}") for name, one in value.items()]
+        elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
+            parts = [flat(one, f"{key}[{place}]") for place, one in enumerate(value)]
+        else:
+            return {key.removeprefix("."): value} if value is not None else {}
+        return {name: one for part in parts for name, one in part.items()}
+
+    def of(stack: str) -> dict[str, object]:
+        return flat(read(stack).loaded.stack.model_dump(mode="json", by_alias=True))
 
     changed = {one.key: one.new for one in difference(old, new).intent if one.part == "stack"}
-    laid = {key: value for key, value in {**flat(old), **changed}.items() if value is not None}
-    assert laid == flat(new)
+    laid = {key: value for key, value in {**of(old), **changed}.items() if value is not None}
+    assert laid == of(new)
 
 
 @pytest.mark.parametrize(("old", "new"), TWO)
