@@ -166,7 +166,7 @@ def test_what_holds_data_is_not_taken_away_unasked(stack: Deployment) -> None:
         stack.file.write_text(before)
     assert refused.returncode == 3, refused.stdout + refused.stderr
     assert "SOC-3201" in refused.stderr
-    assert {"engine-media-nova-1", "engine-media-nova-2", "engine-turn-nova-1"} <= set(refused.stderr.split())
+    assert {*stack.nodes("media"), *stack.nodes("turn")} <= set(refused.stderr.split())
     assert "cloud: no operation" in stack.socle("up", "engine", "--yes", "--cloud-only").stdout
 
 
@@ -201,10 +201,11 @@ def test_drift_tells_what_somebody_did_by_hand_and_what_it_does_to_the_controls(
         port_range_max=22, remote_ip_prefix="0.0.0.0/0",
     )  # fmt: skip
     port = network.create_port(network_id=network.find_network("engine-data", ignore_missing=False).id, name="by-hand")
-    other = next(network.ports(name="engine-edge-nova-1-port"))
+    (edge,), (data,) = stack.nodes("edge"), stack.nodes("data")
+    other = next(network.ports(name=f"{edge}-port"))
     strange = network.find_security_group("default", ignore_missing=False)
     network.update_port(other, security_groups=[*other.security_group_ids, strange.id])
-    server = compute.find_server("engine-data-nova-1", ignore_missing=False)
+    server = compute.find_server(data, ignore_missing=False)
     compute.resize_server(server, compute.find_flavor("lab.medium", ignore_missing=False))
     compute.wait_for_server(server, status="VERIFY_RESIZE", wait=180)
     compute.confirm_server_resize(server)
@@ -214,8 +215,8 @@ def test_drift_tells_what_somebody_did_by_hand_and_what_it_does_to_the_controls(
     assert drifted.returncode == 10, drifted.stderr
     told = json.loads(drifted.stdout)
     found = {(one["kind"], one["name"]) for one in told["differences"]}
-    assert ("changed", "engine-edge-nova-1-port") in found
-    assert ("changed", "engine-data-nova-1") in found
+    assert ("changed", f"{edge}-port") in found
+    assert ("changed", data) in found
     assert {("undeclared", "by-hand"), ("undeclared", opened.id)} <= found
     assert any(kind == "missing" and "signalling" in name for kind, name in found)
     assert {"NET-02", "GOV-07"} <= {one["control"] for one in told["controls"] if one["now"] == "failed"}
