@@ -26,6 +26,10 @@ CODES: dict[str, Code] = {
         "The file is too large, too deep, or its aliases grow too far.", "Write it flat, without aliases."
     ),
     "SOC-1005": Code("The file holds a list or a single value where keys are expected.", _MEND),
+    "SOC-1006": Code(
+        "The file holds a character that cannot be seen: it makes a text read otherwise than it is written.",
+        "Delete it at the place that the error names.",
+    ),
     "SOC-1101": Code("A key is not known; it may be misspelt.", _MEND),
     "SOC-1102": Code("A key that has no default is missing.", _MEND),
     "SOC-1103": Code("The value is none of those that the key allows.", _MEND),
@@ -43,6 +47,7 @@ CODES: dict[str, Code] = {
     "SOC-1208": Code("The stack's block is too small or too large; each tier takes a /24 of it.", _MEND),
     "SOC-1209": Code("The stack's block is not of private addresses.", _MEND),
     "SOC-1210": Code("No flavour of the cloud is large enough.", "Add a larger flavour to the cloud file."),
+    "SOC-1211": Code("The release lacks an image that the nodes run.", "Add the image to the release file."),
     "SOC-1301": Code("The plan file cannot be read.", "Make a new plan: `socle plan`."),
     "SOC-1302": Code("The file is no plan, or another version of Socle made it.", "Make a new plan: `socle plan`."),
     "SOC-1303": Code("The plan was edited after it was made.", "Make a new plan and have it reviewed again."),
