@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
-import yaml
-
 from socle import __version__, content
+from socle.errors import InputError
 from socle.graph import Graph
 from socle.paths import state_dir
 from socle.policy.catalogue import catalogue
@@ -23,7 +23,8 @@ from socle.policy.outcome import PHASES, Phase
 from socle.policy.rule import rules
 from socle.policy.waiver import load_waivers
 from socle.stack import load_stack
-from socle.stack.load import LoadedStack, known_stacks
+from socle.stack.load import LoadedStack, known_stacks, referred
+from socle.stack.yaml_marks import read
 from socle.topology import Topology, derive
 
 BEFORE_APPLY: tuple[Phase, ...] = ("spec", "plan", "config")
@@ -130,30 +131,27 @@ def neighbours(loaded: LoadedStack) -> tuple[Neighbour, ...]:
         for file in sorted(folder.glob("*.yaml")):
             if file.stem == loaded.name or file.stem in found:
                 continue
-            stack = _yaml(file)
-            cloud_file = next((f for f in _clouds(str(stack.get("cloud"))) if f.is_file()), None)
+            stack = _plain(file)
+            cloud_file = referred("clouds", str(stack.get("cloud")))
             if not stack.get("environment") or cloud_file is None:
                 continue
-            cloud = _yaml(cloud_file)
+            cloud, network = _plain(cloud_file), stack.get("network")
             found[file.stem] = Neighbour(
                 file.stem,
                 str(stack["environment"]),
                 str(stack["cloud"]),
                 str(cloud.get("auth_url")),
                 str(cloud.get("project")),
-                str((stack.get("network") or {}).get("cidr")),
+                str(network.get("cidr") if isinstance(network, dict) else None),
             )
     return tuple(found.values())
 
 
-def _clouds(name: str) -> Iterable[Any]:
-    return (folder / "clouds" / f"{name}.yaml" for folder in content.search_path())
-
-
-def _yaml(file: Any) -> Mapping[str, Any]:
+def _plain(file: Path) -> Mapping[str, Any]:
+    """The keys of a YAML file; none where it cannot be read."""
     try:
-        data = yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    except (OSError, yaml.YAMLError):
+        data = read(file).data
+    except InputError:
         return {}
     return data if isinstance(data, dict) else {}
 

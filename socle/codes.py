@@ -26,6 +26,10 @@ CODES: dict[str, Code] = {
         "The file is too large, too deep, or its aliases grow too far.", "Write it flat, without aliases."
     ),
     "SOC-1005": Code("The file holds a list or a single value where keys are expected.", _MEND),
+    "SOC-1006": Code(
+        "The file holds a character that cannot be seen: it makes a text read otherwise than it is written.",
+        "Delete it at the place that the error names.",
+    ),
     "SOC-1101": Code("A key is not known; it may be misspelt.", _MEND),
     "SOC-1102": Code("A key that has no default is missing.", _MEND),
     "SOC-1103": Code("The value is none of those that the key allows.", _MEND),
@@ -43,10 +47,11 @@ CODES: dict[str, Code] = {
     "SOC-1208": Code("The stack's block is too small or too large; each tier takes a /24 of it.", _MEND),
     "SOC-1209": Code("The stack's block is not of private addresses.", _MEND),
     "SOC-1210": Code("No flavour of the cloud is large enough.", "Add a larger flavour to the cloud file."),
-    "SOC-1211": Code("An assumption is explained for a key that the file does not write.", _MEND),
+    "SOC-1211": Code("The release lacks an image that the nodes run.", "Add the image to the release file."),
     "SOC-1212": Code("An ACME authority needs its directory and the country it is established in.", _MEND),
     "SOC-1213": Code("Another size is asked for a tier that does not exist.", _MEND),
     "SOC-1214": Code("Another flavour is asked for than the cloud file has.", _MEND),
+    "SOC-1215": Code("An assumption is explained for a key that the file does not write.", _MEND),
     "SOC-1220": Code(
         "A number is outside what the sizing model knows.", "Give a number within the limits that the hint names."
     ),

@@ -14,11 +14,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from socle.messages import _
+
+# What a terminal obeys instead of showing, and what makes a text read otherwise than it is written: controls, spaces
+# without width, changes of direction, halves of characters. Tabs and ends of lines are left to who reads a file.
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u202a-\u202e\u2060\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+_BREAKING = re.compile(f"{UNSEEN.pattern}|[\t\n\r\x85\u2028\u2029]")
+LONGEST = 300  # characters of a value of a file that an error repeats
 
 
 @dataclass(frozen=True)
@@ -51,23 +60,39 @@ class SocleError(Exception):
     def lines(self) -> list[str]:
         """What the user reads, one error."""
         head = f"{self.where}: {self.code}: {self.message}" if self.where else f"{self.code}: {self.message}"
-        return [head, *(f"  {line}" for line in self.hint.splitlines())]
+        return [_visible(head), *(f"  {_visible(line)}" for line in self.hint.splitlines())]
+
+
+def _visible(text: str) -> str:
+    """One line, whatever a value in it holds: characters that a terminal would obey are written as escapes."""
+    return _BREAKING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class InputError(SocleError):
+    """`values` are what a file holds, so they are cut where they are long."""
+
     exit_code = 2
+
+    def __init__(self, code: str, message: str, *, where: Mark | None = None, hint: str = "", **values: object) -> None:
+        super().__init__(code, message, where=where, hint=hint, **{name: _cut(one) for name, one in values.items()})
+
+
+def _cut(value: object) -> object:
+    text = str(value)
+    return value if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 class StackErrors(InputError):
-    """Every mistake of one stack file, so that they are mended in one go."""
+    """The mistakes of one file, so that they are mended in one go. `more`: how many are left unsaid."""
 
-    def __init__(self, errors: Sequence[InputError]) -> None:
+    def __init__(self, errors: Sequence[InputError], *, more: int = 0) -> None:
         first = errors[0]
         super().__init__(first.code, first.message, where=first.where, hint=first.hint)
-        self.errors = tuple(errors)
+        self.errors, self.more = tuple(errors), more
 
     def lines(self) -> list[str]:
-        return [line for error in self.errors for line in error.lines()]
+        lines = [line for error in self.errors for line in error.lines()]
+        return [*lines, _("mistakes that are not shown: {count}").format(count=self.more)] if self.more else lines
 
 
 class GateRefused(SocleError):

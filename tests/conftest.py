@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 
 from socle import content
 
 ROOT = content.root()
 STACKS = sorted(path.stem for path in (ROOT / "stacks").glob("*.yaml"))
 LAB_ACCESS = Path("/var/lib/socle/lab/access/clouds.yaml")
+
+# In CI every machine sees the same examples; the nightly ones are new each time, and what failed is tried again.
+SLOW = [HealthCheck.too_slow]  # a busy machine is no fault of a law
+settings.register_profile("ci", max_examples=300, deadline=None, derandomize=True, suppress_health_check=SLOW)
+settings.register_profile("nightly", max_examples=10_000, deadline=None, suppress_health_check=SLOW)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 GOOD: dict[str, object] = {
     "organisation": "Ministère de l'Exemple",

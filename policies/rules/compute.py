@@ -72,10 +72,10 @@ def the_image_is_the_recorded_one(offer: Any, model: Model) -> Outcome:
     phase="config",
     on=targets.stack,
     key=("release",),
-    broken_by=on_release("supported_until", "2020-01-01"),
+    broken_by=on_release("supported_until", date(2020, 1, 1)),
 )
 def the_release_is_supported(_stack: targets.Whole, model: Model) -> Outcome:
-    until = date.fromisoformat(model.loaded.release.supported_until)
+    until = model.loaded.release.supported_until
     seen = f"{model.loaded.release.operating_system}, supported until {until}"
     return judged(until > model.today, seen, "an end of support to come")
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from socle import content
 from socle.errors import InputError, Mark
 from socle.policy.catalogue import catalogue
+from socle.stack.model import Day
 
 
 class _Row(BaseModel):
@@ -25,10 +26,10 @@ class _Row(BaseModel):
     compensation: Annotated[str, Field(min_length=10)]
     owner: Annotated[str, Field(min_length=3)]
     approver: Annotated[str, Field(min_length=3)]
-    expires: date
+    expires: Day
 
 
-class _File(BaseModel):
+class WaiverFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     waivers: list[_Row]
@@ -81,7 +82,7 @@ def _read(file: Path, known: list[str]) -> list[Waiver]:
     from socle.stack.yaml_marks import read
 
     document = read(file, content.label(file))
-    rows = validate(_File, document, "a waiver file").waivers
+    rows = validate(WaiverFile, document, "a waiver file").waivers
     waivers: list[Waiver] = []
     for index, row in enumerate(rows):
         if row.control not in catalogue().controls:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from socle.stack.model import Section
+from socle.stack.model import Block, Day, Host, Line, Section, SecureAddress, Word, as_written, each_once
+
+Address = Annotated[IPv4Address, BeforeValidator(as_written)]
+Interface = Annotated[IPv4Interface, BeforeValidator(as_written)]
+Zone = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,26}[A-Za-z0-9])?$")]  # ends up in host names
 
 
 class Flavour(Section):
@@ -30,21 +33,21 @@ class Prices(Section):
 
 
 class ImageOffer(Section):
-    name: str
-    user: str = "debian"
-    sha512: str | None = None
+    name: Line
+    user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "debian"
+    sha512: Annotated[str | None, Field(pattern=r"^[0-9a-f]{128}$")] = None
 
 
 class ExternalNetwork(Section):
-    name: str
-    cidr: IPv4Network
+    name: Line
+    cidr: Block
 
 
 class Surrounding(Section):
     """A server that nodes need around them: its address, and the name its certificate carries."""
 
-    address: IPv4Address
-    name: str
+    address: Address
+    name: Host
 
 
 class Surroundings(Section):
@@ -58,7 +61,7 @@ class DnsUpdate(Section):
     """How names are published: RFC 2136 to a server, or a zone file handed over."""
 
     update: Literal["rfc2136", "zone-file"]
-    server: IPv4Address | None = None
+    server: Address | None = None
     key_file: str | None = None
 
 
@@ -76,39 +79,39 @@ class Certificates(Section):
 class Qualification(Section):
     """What the provider holds, as it states it; the qualification is the provider's, never ours."""
 
-    scheme: str
-    scope: str | None = None
-    until: date | None = None
+    scheme: Line
+    scope: Line | None = None
+    until: Day | None = None
     note: str | None = None
 
 
 class LabWiring(Section):
     class Link(Section):
-        host: IPv4Interface
-        guest: IPv4Interface
+        host: Interface
+        guest: Interface
 
     link: Link
-    gateway: IPv4Address
-    services_address: IPv4Address
-    floating_pool: tuple[IPv4Address, IPv4Address]
-    domain: str
+    gateway: Address
+    services_address: Address
+    floating_pool: tuple[Address, Address]
+    domain: Host
     hosts: dict[str, Annotated[int, Field(ge=1, description="compute hosts of each zone")]]
 
 
 class Cloud(Section):
-    name: str
-    region: str
-    auth_url: Annotated[str, Field(pattern=r"^https://", description="Keystone's public endpoint, TLS only")]
-    project: str
+    name: Line
+    region: Line
+    auth_url: Annotated[SecureAddress, Field(description="Keystone's public endpoint, TLS only")]
+    project: Line
     credentials: Annotated[
         str | None, Field(description="clouds.yaml to read; default: the OpenStack SDK's places")
     ] = None
     ca_certificate: str | None = None
     embedded: bool = False
-    zones: Annotated[list[str], Field(min_length=1)]
+    zones: Annotated[list[Zone], Field(min_length=1), AfterValidator(each_once)]
     external_network: ExternalNetwork
-    services: list[str]
-    volume_types: Annotated[list[str], Field(min_length=1)]
+    services: list[Word]
+    volume_types: Annotated[list[Line], Field(min_length=1)]
     server_group_policy: Literal["anti-affinity", "soft-anti-affinity"] = "anti-affinity"
     images: dict[str, ImageOffer]
     flavours: dict[str, Flavour]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -12,13 +13,14 @@ from socle.errors import InputError, StackErrors
 from socle.messages import _
 from socle.stack.yaml_marks import Document, Path_
 
+SHOWN = 20  # mistakes of one file that are told at once
 M = TypeVar("M", bound=BaseModel)
 
 RENAMED: Mapping[str, str] = {}  # old key path -> new one; an entry stays until two releases later
 
 
 def validate(model: type[M], document: Document, what: str) -> M:
-    """The document as `model`, or every mistake of it at once (`StackErrors`)."""
+    """The document as `model`, or its mistakes at once, up to SHOWN of them (`StackErrors`)."""
     if not isinstance(document.data, dict):
         raise InputError(
             "SOC-1005", "{what} must be a mapping of keys to values", where=document.mark(()), what=_(what)
@@ -26,7 +28,9 @@ def validate(model: type[M], document: Document, what: str) -> M:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        raise StackErrors([_explain(model, document, item) for item in error.errors()]) from None
+        items = error.errors(include_url=False)
+        told = [_explain(model, document, item) for item in items[:SHOWN]]
+        raise StackErrors(told, more=len(items) - len(told)) from None
 
 
 def _explain(model: type[BaseModel], document: Document, item: Any) -> InputError:
@@ -48,7 +52,7 @@ def _explain(model: type[BaseModel], document: Document, item: Any) -> InputErro
             where=where,
             hint=suggestion(str(found), allowed),
             key=path[-1],
-            found=found,
+            found=found if isinstance(found, str) else _short(found),
         )
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "too_short", "too_long"):
         return InputError(
@@ -57,7 +61,7 @@ def _explain(model: type[BaseModel], document: Document, item: Any) -> InputErro
             where=where,
             hint=_sentence(item["msg"]),
             key=name,
-            found=found,
+            found=_short(found),
         )
     hint = _sentence(item["msg"])
     if path[-1:] == ("release",) and not isinstance(found, str):
@@ -80,9 +84,12 @@ def _keys(model: type[BaseModel], path: Path_) -> list[str]:
     """The keys that the model knows at `path`."""
     current: Any = model
     for part in path:
-        fields = getattr(current, "model_fields", {})
-        match = next((f for n, f in fields.items() if part in (n, f.alias)), None)
-        current = match.annotation if match else None
+        if fields := getattr(current, "model_fields", {}):
+            current = next((one.annotation for name, one in fields.items() if part in (name, one.alias)), None)
+        else:  # a list or a mapping: what it holds
+            current = next(iter(get_args(current)[-1:]), None)
+        if get_origin(current) in (Union, UnionType):
+            current = next((one for one in get_args(current) if one is not NoneType), None)
     fields = getattr(current, "model_fields", {})
     return [f.alias or n for n, f in fields.items()]
 

@@ -15,10 +15,14 @@ from socle.messages import _
 from socle.stack.cloud import Cloud
 from socle.stack.explain import suggestion, validate
 from socle.stack.model import Stack
-from socle.stack.release import ContainerImage, Release
+from socle.stack.release import NEEDED_IMAGES, Overlay, Release
 from socle.stack.yaml_marks import Document, read
 
-NAME = re.compile(r"^[a-z][a-z0-9]{0,14}$")  # ends up in host names, so: short, no dash
+NAME = re.compile(r"[a-z][a-z0-9]{0,14}")  # ends up in host names, so: short, no dash
+
+# RFC 1918. What else no router carries (loopback, link-local, documentation) serves no network of nodes.
+PRIVATE = tuple(IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # what a stack file may call a cloud or a release
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def load_stack(argument: str) -> LoadedStack:
     cloud = validate(Cloud, cloud_document, "a cloud file")
     release = validate(Release, release_document, "a release file")
     files = [file, cloud_file, release_file]
-    if cloud.release_overlay and (overlay := Path(cloud.release_overlay)).exists():
+    if overlay := _overlay(cloud, cloud_document):
         release = _overlaid(release, overlay)
         files.append(overlay)
     if problems := list(_contradictions(file.stem, stack, cloud, release, document)):
@@ -75,26 +79,43 @@ def find(argument: str) -> Path:
 
 
 def _refer(room: str, name: str, document: Document, path: tuple[str], code: str, what: str) -> Path:
-    folders = [folder / room for folder in content.search_path()]
-    for folder in folders:
-        if (file := folder / f"{name}.yaml").is_file():
-            return file
-    names = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
+    if file := referred(room, name):
+        return file
+    names = sorted({file.stem for folder in content.search_path() for file in (folder / room).glob("*.yaml")})
     raise InputError(
         code, "unknown {key}: {found}", where=document.mark(path), hint=suggestion(name, names), key=what, found=name
     )
 
 
+def referred(room: str, name: str) -> Path | None:
+    """The file of a cloud or a release (`room`: clouds, releases), or None; a name is no path."""
+    if not FILE_NAME.fullmatch(name):
+        return None
+    files = (folder / room / f"{name}.yaml" for folder in content.search_path())
+    return next((file for file in files if file.is_file()), None)
+
+
+def _overlay(cloud: Cloud, document: Document) -> Path | None:
+    """The overlay's file, once somebody made it."""
+    if not cloud.release_overlay:
+        return None
+    try:
+        file = Path(cloud.release_overlay)
+        return file if file.exists() else None
+    except OSError as error:
+        where = document.mark(("release_overlay",))
+        raise InputError("SOC-1001", "cannot be read: {error}", where=where, error=error.strerror) from None
+
+
 def _overlaid(release: Release, overlay: Path) -> Release:
     """Digests of images that a lab built itself replace the published ones."""
-    data = read(overlay).data
-    images = {name: ContainerImage.model_validate(entry) for name, entry in data.get("images", data).items()}
+    images = validate(Overlay, read(overlay, content.label(overlay)), "an overlay of a release").images
     return release.model_copy(update={"images": {**release.images, **images}})
 
 
 def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc: Document) -> Iterator[InputError]:
     """What each key allows alone and the file as a whole does not."""
-    if not NAME.match(name):
+    if not NAME.fullmatch(name):
         yield InputError(
             "SOC-1107",
             "a stack's name is its file's: {name}",
@@ -134,7 +155,7 @@ def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc
     for key in stack.assumptions:
         if tuple(key.split(".")) not in doc.values:
             yield InputError(
-                "SOC-1211",
+                "SOC-1215",
                 "an assumption about a key that is not written: {key}",
                 where=doc.mark(("assumptions", key)),
                 key=key,
@@ -143,6 +164,11 @@ def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc
         yield InputError(
             "SOC-1212", "the issuer acme needs a directory and its country", where=doc.mark(("certificates",))
         )
+    for image in NEEDED_IMAGES:
+        if image not in release.images:
+            yield InputError(
+                "SOC-1211", "the release lacks an image: {image}", where=doc.mark(("release",)), image=image
+            )
     if stack.identity.provider == "oidc" and not stack.identity.issuer:
         yield InputError("SOC-1207", "the provider oidc needs an issuer", where=doc.mark(("identity",)))
 
@@ -152,7 +178,7 @@ def _address_problems(stack: Stack, cloud: Cloud, doc: Document) -> Iterator[Inp
     where = doc.mark(("network", "cidr"))
     if not 16 <= block.prefixlen <= 20:
         yield InputError("SOC-1208", "the stack's block must be a /16 to a /20: {block}", where=where, block=block)
-    if not block.is_private:
+    if not any(block.subnet_of(private) for private in PRIVATE):
         yield InputError("SOC-1209", "the stack's block must be private: {block}", where=where, block=block)
     external = _("{cloud}'s external network").format(cloud=stack.cloud)
     others: list[tuple[str, IPv4Network]] = [(external, cloud.external_network.cidr)]

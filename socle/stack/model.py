@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import date
 from enum import StrEnum
 from ipaddress import IPv4Network
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from socle.messages import _
+
+T = TypeVar("T")
 
 COUNTRY = r"^[A-Z]{2}$"
 TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
@@ -14,7 +21,39 @@ Kind = Literal["media", "recordings", "transcripts", "chat", "accounts", "logs",
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, populate_by_name=True, allow_inf_nan=False)
+
+
+def _secure_address(text: str) -> str:
+    """Raises ValueError for what nobody could connect to."""
+    parts = urlsplit(text)
+    if not parts.hostname or parts.port == 0:
+        raise ValueError(_("an address with a host: https://host[:port]/path"))
+    return text
+
+
+def as_written(value: object) -> object:
+    """Raises ValueError: addresses and days are text; a number would be taken as one, 5 as 0.0.0.5 or 1970-01-01."""
+    if isinstance(value, int | float | list | dict | None):
+        raise ValueError(_("write it as text, the usual way"))
+    return value
+
+
+def each_once(values: list[T]) -> list[T]:
+    """Raises ValueError for a value that is written twice: one zone is no second one, one block needs one rule."""
+    twice = [str(value) for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ValueError(_("written twice: {value}").format(value=twice[0]))
+    return values
+
+
+# One line of text, as it goes into names, labels and configuration files.
+Line = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200)]
+Word = Annotated[str, Field(pattern=r"^[^\s'\"]+$", max_length=200)]
+Host = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$", max_length=200)]
+SecureAddress = Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.:\[\]-]+(/\S*)?$"), AfterValidator(_secure_address)]
+Day = Annotated[date, BeforeValidator(as_written)]
+Block = Annotated[IPv4Network, BeforeValidator(as_written)]
 
 
 class Environment(StrEnum):
@@ -96,7 +135,7 @@ class Retention(Section):
 
 class Identity(Section):
     provider: IdentityProvider
-    issuer: Annotated[str | None, Field(description="Issuer URL, for the provider `oidc`")] = None
+    issuer: Annotated[SecureAddress | None, Field(description="Issuer URL, for the provider `oidc`")] = None
 
 
 class Certificates(Section):
@@ -167,26 +206,21 @@ class Access(Section):
     """Where administrators come from."""
 
     sources: Annotated[
-        list[IPv4Network], Field(alias="from", min_length=1, description="CIDR blocks allowed to reach the bastion")
+        list[Block],
+        Field(alias="from", min_length=1, max_length=64, description="CIDR blocks allowed to reach the bastion"),
+        AfterValidator(each_once),
     ]
 
 
 class NetworkPlan(Section):
-    cidr: Annotated[IPv4Network, Field(description="Private block of the stack, /16 to /20; one /24 per tier")]
+    cidr: Annotated[Block, Field(description="Private block of the stack, /16 to /20; one /24 per tier")]
 
 
 class Stack(Section):
     """One deployment of Visio for one organisation."""
 
-    organisation: Annotated[str, Field(min_length=2, max_length=120)]
-    domain: Annotated[
-        str,
-        Field(
-            max_length=200,
-            pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$",
-            description="Public name of the service",
-        ),
-    ]
+    organisation: Annotated[Line, Field(min_length=2, max_length=120)]
+    domain: Annotated[Host, Field(description="Public name of the service")]
     environment: Environment
     cloud: Annotated[str, Field(description="A file of stacks/clouds/, without its extension")]
     release: Annotated[str, Field(description="A file of stacks/releases/, without its extension; quote it")]

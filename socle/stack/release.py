@@ -6,14 +6,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from socle.stack.model import Section
+from socle.stack.model import Day, Line, Section, Word
+
+NEEDED_IMAGES = ("livekit",)  # what the roles deploy
 
 
 class ContainerImage(Section):
     """A container image: where it is pulled from, and the digest that names its content."""
 
-    reference: str
-    version: str
+    reference: Word
+    version: Word
     digest: Annotated[str | None, Field(pattern=r"^sha256:[0-9a-f]{64}$")] = None
 
     @property
@@ -23,8 +25,14 @@ class ContainerImage(Section):
 
 
 class Release(Section):
-    version: str
-    operating_system: Annotated[str, Field(description="An entry of a cloud's `images`")]
-    supported_until: str
+    version: Line
+    operating_system: Annotated[Line, Field(description="An entry of a cloud's `images`")]
+    supported_until: Day
     images: dict[str, ContainerImage]
-    packages: Annotated[dict[str, str], Field(default_factory=dict, description="Debian package -> version prefix")]
+    packages: Annotated[dict[Word, Word], Field(default_factory=dict, description="Debian package -> version prefix")]
+
+
+class Overlay(Section):
+    """Digests of images that a lab built itself; they replace those of the release."""
+
+    images: dict[str, ContainerImage]

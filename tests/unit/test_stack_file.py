@@ -94,7 +94,6 @@ def test_a_yaml_bomb_is_refused_quickly(stack_file: Writer) -> None:
         ("- just\n- a list\n", "SOC-1005"),
         ("? [a, b]\n: c\n", "SOC-1002"),
         ("a: &x [*x]\n", "SOC-1004"),
-        ("[" * 3000, "SOC-1002"),
         ("x: !!python/object:os.system echo\n", "SOC-1102"),
         ("#" * 300_000, "SOC-1004"),
     ],

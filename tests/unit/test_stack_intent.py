@@ -47,7 +47,7 @@ def test_an_override_replaces_what_the_model_says_and_keeps_its_reason(stack_fil
         ({"overrides": {"media": {"flavour": "c1.medai", "reason": "because we said so"}}}, "SOC-1104", ""),
         ({"overrides": {"media": {"flavour": "c1.medai", "reason": "as we said it, twice"}}}, "SOC-1214", "c1.media"),
         ({"certificates": {"issuer": "acme"}}, "SOC-1212", ""),
-        ({"assumptions": {"people.peak": "ours"}}, "SOC-1211", ""),
+        ({"assumptions": {"people.peak": "ours"}}, "SOC-1215", ""),
         ({"third_parties": [{"name": "Somebody"}]}, "SOC-1102", ""),
         ({"maintenance": {"windows": [{"days": ["lundi"], "start": "02:00", "end": "05:00"}]}}, "SOC-1103", "mon"),
         ({"maintenance": {"windows": [{"days": ["mon"], "start": "25:00", "end": "05:00"}]}}, "SOC-1104", ""),
