@@ -170,6 +170,29 @@ def test_what_holds_data_is_not_taken_away_unasked(stack: Deployment) -> None:
     assert "cloud: no operation" in stack.socle("up", "engine", "--yes", "--cloud-only").stdout
 
 
+@pytest.mark.parametrize(
+    ("media", "code", "words"),
+    [
+        ({"nodes": 3}, 0, "cuts no call, loses no data, gives up no address"),
+        ({"flavour": "lab.large"}, 0, "restarts {0} and cuts the calls on it"),
+        ({"nodes": 1}, 3, "SOC-3201"),
+    ],
+    ids=["grow", "resize", "shrink"],
+)
+def test_a_plan_says_whom_it_disturbs(stack: Deployment, media: dict[str, object], code: int, words: str) -> None:
+    nodes, before = stack.nodes("media"), stack.file.read_text()
+    own = {"media": {**media, "reason": "to see what a plan says of it"}}
+    stack.file.write_text(f"{before}overrides: {json.dumps(own)}\n")
+    try:
+        done = stack.socle("plan", "engine", check=False)
+    finally:
+        stack.file.write_text(before)
+    assert done.returncode == code, done.stderr
+    assert words.format(*nodes) in done.stdout + done.stderr
+    if code == 3:
+        assert nodes[1] in done.stderr
+
+
 def test_what_somebody_changed_by_hand_is_put_back(stack: Deployment, cloud: Connection, graph: Graph) -> None:
     plan = stack.folder / "same.plan.json"
     stack.socle("plan", "engine", "--save", str(plan))
