@@ -75,6 +75,7 @@ lab-test: setup browser
 
 nightly: setup browser
 	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up && wait $$engine
+	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -q -n 2 tests/laws/test_generated_files.py
 	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q tests/lab
 
 bench: setup checkov

@@ -27,7 +27,7 @@ from jinja2 import nodes
 
 from socle import cli, codes, messages
 from socle.cli.show import PARTS
-from socle.engine import command, inventory, operations, refusals, summary
+from socle.engine import answers, command, inventory, operations, refusals, summary
 from socle.lab import status
 from socle.policy.catalogue import SEVERITIES, catalogue
 from socle.report.dossier import STANDINGS, TEMPLATES
@@ -162,6 +162,8 @@ def values() -> dict[str, Iterable[str]]:
         "cli/show.py: t.level": get_args(Level),
         "cli/show.py: t.title": {tier.title for tier in TIERS.values()},
         "cli/show.py: word": heads(),
+        "engine/answers.py: remedy": {answers.OTHER[2], *(row[2] for row in answers.ANSWERS.values())},
+        "engine/answers.py: sentence": {answers.OTHER[1], *(row[1] for row in answers.ANSWERS.values())},
         "engine/command.py: AGAIN": {command.AGAIN},
         "engine/deploy.py: kind": operations.KINDS.values(),
         "engine/inventory.py: self.kind": inventory.ORDER,
