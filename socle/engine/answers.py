@@ -19,28 +19,28 @@ SAID = 200  # characters of the cloud's own words that are repeated
 ANSWERS: dict[int, tuple[str, str, str]] = {
     401: ("SOC-4103", "the cloud refuses the credentials, at: {what}", "see user and password in clouds.yaml"),
     403: (
-        "SOC-4111",
+        "SOC-4121",
         "the cloud forbids: {what}",
         "ask the cloud's administrators for a role that may do this in the project",
     ),
     404: (
-        "SOC-4112",
+        "SOC-4122",
         "the cloud does not know: {what}",
         "see the service's address: openstack catalog list",
     ),
     409: (
-        "SOC-4113",
+        "SOC-4123",
         "in conflict with what the cloud holds or does: {what}",
         "wait until nobody else works on it, then run the same command again",
     ),
     413: ("SOC-4105", "over a limit of the cloud: {what}", "free resources or ask the cloud's administrators for more"),
     429: (
-        "SOC-4114",
+        "SOC-4124",
         "too many calls for the cloud, even after waiting: {what}",
         "wait a few minutes, then run the same command again; if it stays, ask for a higher rate",
     ),
     500: (
-        "SOC-4115",
+        "SOC-4125",
         "a service of the cloud fails: {what}",
         "run the same command again later; if it stays, ask the cloud's operators",
     ),
@@ -67,7 +67,7 @@ def unreadable(what: str, reason: object = "") -> CloudError:
 
 def silent(what: str, seconds: float) -> CloudError:
     hint = _("waited {seconds} s; run the same command again later").format(seconds=round(seconds))
-    return CloudError("SOC-4116", "no answer of the cloud in time: {what}", what=what, hint=hint)
+    return CloudError("SOC-4126", "no answer of the cloud in time: {what}", what=what, hint=hint)
 
 
 def unreachable(url: str, reason: object, hint: str = "") -> CloudError:
@@ -133,7 +133,7 @@ def _translated(error: Any) -> CloudError:
         return unreadable(_("what the service says of its versions"), error)
     if isinstance(error, auth.CatalogException | exceptions.ServiceDisabledException):
         hint = _("see `region` in the cloud file, and: openstack catalog list")
-        return CloudError("SOC-4117", "the cloud's catalogue lacks a service", hint=_hint(hint, error))
+        return CloudError("SOC-4127", "the cloud's catalogue lacks a service", hint=_hint(hint, error))
     if isinstance(error, auth.ConnectionError):
         return unreachable(_("an address of its catalogue"), error)
     code, sentence, remedy = OTHER

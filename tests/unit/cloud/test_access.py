@@ -26,7 +26,7 @@ def with_credentials(loaded: LoadedStack, file: Path, text: str) -> LoadedStack:
 def test_a_service_that_the_catalogue_lacks(cloud: Cloud, loaded: LoadedStack, patience: Patience) -> None:
     elsewhere = replace(loaded, cloud=loaded.cloud.model_copy(update={"region": "elsewhere"}))
     refused = refusal(lambda: inventory.everything(access.connect(elsewhere, patience)))
-    assert refused.code == "SOC-4117"
+    assert refused.code == "SOC-4127"
     assert "elsewhere" in refused.hint
 
 

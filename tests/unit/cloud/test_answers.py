@@ -33,24 +33,24 @@ def for_answer(patience: Patience, answer: Answer) -> Patience:
 
 # What a call gets each time -> the error's code, and how often the call is made (of four that patience allows).
 OUTCOMES = [
-    (error(403), "SOC-4111", 1),
-    (error(404), "SOC-4112", 1),
-    (error(409), "SOC-4113", 1),
+    (error(403), "SOC-4121", 1),
+    (error(404), "SOC-4122", 1),
+    (error(409), "SOC-4123", 1),
     (error(413), "SOC-4105", 1),
     (error(403, "Quota exceeded for cores: Requested 4"), "SOC-4105", 1),
     (error(400), "SOC-4109", 1),
-    (error(501), "SOC-4115", 1),
-    (error(429), "SOC-4114", 4),
-    (error(429, Retry_After="90"), "SOC-4114", 1),
-    (error(500), "SOC-4115", 4),
-    (error(502), "SOC-4115", 4),
-    (error(503), "SOC-4115", 4),
-    (error(504), "SOC-4115", 4),
+    (error(501), "SOC-4125", 1),
+    (error(429), "SOC-4124", 4),
+    (error(429, Retry_After="90"), "SOC-4124", 1),
+    (error(500), "SOC-4125", 4),
+    (error(502), "SOC-4125", 4),
+    (error(503), "SOC-4125", 4),
+    (error(504), "SOC-4125", 4),
     (Answer(fault="reset"), "SOC-4102", 4),
     (Answer(body={"servers": []}, fault="cut"), "SOC-4110", 4),
     (Answer(body={"servers": []}, fault="garbled"), "SOC-4110", 4),
-    (Answer(fault="silence"), "SOC-4116", 4),
-    (Answer(body={"servers": []}, fault="stalled"), "SOC-4116", 4),
+    (Answer(fault="silence"), "SOC-4126", 4),
+    (Answer(body={"servers": []}, fault="stalled"), "SOC-4126", 4),
 ]
 
 
@@ -86,7 +86,7 @@ def test_a_service_that_cannot_say_its_versions(cloud: Cloud, connection: Connec
     cloud.usual("^GET /compute", None)
     cloud.script("^GET /compute/v2.1$", answer, times=99)
     refused = refusal(lambda: inventory.everything(connection))
-    assert refused.code in ("SOC-4110", "SOC-4115")
+    assert refused.code in ("SOC-4110", "SOC-4125")
     assert refused.message.endswith("/compute/v2.1")
     assert cloud.count(SERVERS) == 0
 
@@ -130,7 +130,7 @@ def test_a_pause_until_a_moment(cloud: Cloud, connection: Connection, clock: Clo
 def test_all_pauses_together_have_an_end(cloud: Cloud, loaded: LoadedStack, patience: Patience, clock: Clock) -> None:
     connection = access.connect(loaded, replace(patience, pauses=(1,) * 100))
     cloud.script(SERVERS, error(429, Retry_After="50"), times=99)
-    assert refusal(lambda: inventory.everything(connection)).code == "SOC-4114"
+    assert refusal(lambda: inventory.everything(connection)).code == "SOC-4124"
     assert clock.seconds <= patience.total
 
 
@@ -180,7 +180,7 @@ def test_a_thing_in_use_is_waited_for(cloud: Cloud, connection: Connection, pati
 
 @pytest.mark.parametrize(
     ("answer", "code"),
-    [(error(403), "SOC-4111"), (error(503), "SOC-4115"), (Answer(fault="silence"), "SOC-4116")],
+    [(error(403), "SOC-4121"), (error(503), "SOC-4125"), (Answer(fault="silence"), "SOC-4126")],
     ids=str,
 )
 def test_after_a_deletion_that_fails_nothing_more_is_deleted(
@@ -194,7 +194,7 @@ def test_after_a_deletion_that_fails_nothing_more_is_deleted(
 
 @pytest.mark.parametrize(
     ("answer", "code"),
-    [(error(503), "SOC-4115"), (error(429), "SOC-4114"), (Answer(fault="reset"), "SOC-4102"), (error(409), "SOC-4113")],
+    [(error(503), "SOC-4125"), (error(429), "SOC-4124"), (Answer(fault="reset"), "SOC-4102"), (error(409), "SOC-4123")],
     ids=str,
 )
 def test_what_may_not_happen_twice_is_asked_once(
@@ -215,7 +215,7 @@ def test_a_console_is_read_again(cloud: Cloud, connection: Connection) -> None:
     cloud.script(action, error(409))
     assert console_of(connection)("s") == ""
     cloud.script(action, error(403))
-    assert refusal(lambda: console_of(connection)("s")).code == "SOC-4111"
+    assert refusal(lambda: console_of(connection)("s")).code == "SOC-4121"
 
 
 # --- existence, quota, what is live -----------------------------------------------------------------------------------
@@ -226,14 +226,14 @@ def test_what_the_cloud_lacks_is_named_at_once(cloud: Cloud, connection: Connect
     assert refused.code == "SOC-4201"
     assert [word for word in ("debian-13-secnum", "s1.small", "ext-net") if any(word in x for x in refused.lines())]
     cloud.script(IMAGES, error(403), times=9)
-    assert refusal(lambda: preflight.existence(connection, loaded, derive(loaded))).code == "SOC-4111"
+    assert refusal(lambda: preflight.existence(connection, loaded, derive(loaded))).code == "SOC-4121"
 
 
 def test_an_api_that_is_not_there_is_no_missing_image(
     cloud: Cloud, connection: Connection, loaded: LoadedStack
 ) -> None:
     cloud.script(IMAGES, error(404), times=9)
-    assert refusal(lambda: preflight.existence(connection, loaded, derive(loaded))).code == "SOC-4112"
+    assert refusal(lambda: preflight.existence(connection, loaded, derive(loaded))).code == "SOC-4122"
 
 
 @pytest.mark.parametrize(("answer", "code", "times"), [one for one in OUTCOMES if one[0].status in (403, 503)], ids=str)
@@ -261,7 +261,7 @@ def test_a_quota_that_does_not_suffice(connection: Connection) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "code"),
-    [(error(403), "SOC-4111"), (error(503), "SOC-4115"), (Answer(fault="reset"), "SOC-4102")],
+    [(error(403), "SOC-4121"), (error(503), "SOC-4125"), (Answer(fault="reset"), "SOC-4102")],
     ids=str,
 )
 def test_what_is_live_or_why_it_is_not_known(
@@ -295,6 +295,6 @@ def test_the_command_line_ends_with_4(
         cli.main()
     assert stopped.value.code == 4
     lines = capsys.readouterr().err.splitlines()
-    assert lines[-4].startswith("SOC-4111: ") and lines[-4].endswith("/compute/v2.1/servers/detail")
+    assert lines[-4].startswith("SOC-4121: ") and lines[-4].endswith("/compute/v2.1/servers/detail")
     assert "os_compute_api:servers:detail" in lines[-2]
-    assert lines[-1].strip() == "socle explain SOC-4111"
+    assert lines[-1].strip() == "socle explain SOC-4121"
