@@ -75,6 +75,7 @@ lab-test: setup browser
 	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q tests/lab
 
 nightly: test
+	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -q -n 2 tests/laws/test_generated_files.py tests/laws/test_sizing.py
 	$(BIN)/pytest -q tests/integration
 	$(BIN)/socle lab down
 	$(BIN)/python -m benchmarks --bare

@@ -117,6 +117,18 @@ CODES: dict[str, Code] = {
         "The credentials belong to another project than the one of the cloud file.",
         "Correct `project` in the cloud file, or use an application credential of that project.",
     ),
+    "SOC-4121": Code(
+        "The cloud forbids a call to the user or application credential.", "Ask for a role that may do it."
+    ),
+    "SOC-4122": Code("A service of the cloud does not know the address that was called.", "Check its catalogue."),
+    "SOC-4123": Code("What was asked for contradicts what the cloud holds or does at the moment.", _CLOUD),
+    "SOC-4124": Code("The cloud allows fewer calls than were made; waiting did not help.", "Wait, then try again."),
+    "SOC-4125": Code(
+        "A service of the cloud fails; the call was made again where that does no harm.",
+        "Try again later; then ask the cloud's operators.",
+    ),
+    "SOC-4126": Code("The cloud gave no answer in time.", "Try again later; then ask the cloud's operators."),
+    "SOC-4127": Code("The cloud's catalogue lacks a service that is needed.", "Check `region` in the cloud file."),
     "SOC-4201": Code("The cloud lacks something that the cloud file says it has.", "Correct the cloud file."),
     "SOC-4202": Code("The project's quota is too small for this stack.", "Ask the provider for the amount named."),
     "SOC-5001": Code("The cloud program gave no address of these nodes.", "Run `socle up` again."),

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from socle.errors import CloudError, SocleError
+from socle.engine.answers import cloud_errors, found
+from socle.engine.patience import PATIENCE, Patience
+from socle.errors import SocleError
 from socle.files import write_file
 from socle.messages import _
 from socle.paths import state_dir
@@ -34,12 +36,12 @@ def refresh(loaded: LoadedStack, *, wanted: bool | None, say: Callable[[str], No
     write_file(file, json.dumps(seen, indent=1))
 
 
-def collect(loaded: LoadedStack) -> dict[str, Any]:
+def collect(loaded: LoadedStack, patience: Patience = PATIENCE) -> dict[str, Any]:
     """Raises CloudError when the cloud cannot be read."""
     from socle.engine.access import connect
 
-    try:
-        connection = connect(loaded)
+    connection = connect(loaded, patience)
+    with cloud_errors():
         return {
             "endpoints": _endpoints(connection),
             "verified": bool(connection.config.verify),
@@ -47,10 +49,6 @@ def collect(loaded: LoadedStack) -> dict[str, Any]:
             "servers": _servers(connection, loaded.name),
             "volumes": _volumes(connection, loaded.name),
         }
-    except SocleError:
-        raise
-    except Exception as error:
-        raise CloudError("SOC-4110", _("the cloud could not be read: {reason}").format(reason=error)) from error
 
 
 def _endpoints(connection: Any) -> list[dict[str, str]]:
@@ -64,7 +62,7 @@ def _endpoints(connection: Any) -> list[dict[str, str]]:
 
 def _image(connection: Any, loaded: LoadedStack) -> dict[str, Any] | None:
     name = loaded.cloud.images[loaded.release.operating_system].name
-    image = connection.image.find_image(name)
+    image = found(connection.image.find_image, name)
     if image is None:
         return None
     return {"name": image.name, "visibility": image.visibility, "sha512": image.hash_value}

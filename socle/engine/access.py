@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from socle.engine.answers import cloud_errors, unreachable
+from socle.engine.patience import PATIENCE, Patience
 from socle.errors import CloudError
 from socle.messages import _
 from socle.stack.load import LoadedStack
@@ -16,8 +16,7 @@ from socle.stack.load import LoadedStack
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
-PATIENCE = 5  # seconds for a connection to be accepted
-ANSWER = 120  # seconds for one answer of the cloud
+__all__ = ["cloud_errors", "connect", "environment"]
 
 # What clouds.yaml calls it -> what the OpenStack plugin reads. The address, project and region are the program's.
 _VARIABLES = {
@@ -41,9 +40,11 @@ _NOT_THE_CALLERS = (
 
 
 def _region(loaded: LoadedStack) -> Any:
-    """The cloud's entry of clouds.yaml, without a call to the cloud. Raises CloudError when there is none."""
+    """The cloud's entry of clouds.yaml, without a call to the cloud. Raises CloudError when there is none.
+
+    clouds.yaml only authenticates: where, in which project and region is the cloud file's to say.
+    """
     from openstack.config import OpenStackConfig
-    from openstack.exceptions import ConfigException
 
     file = loaded.cloud.credentials
     entry = loaded.stack.cloud
@@ -52,20 +53,28 @@ def _region(loaded: LoadedStack) -> Any:
         raise CloudError("SOC-4101", _("no credentials, missing file: {file}").format(file=file), hint=hint)
     try:
         config = OpenStackConfig(config_files=[file] if file else None, load_envvars=False)
-        region = config.get_one(cloud=entry)
+        known = config.get_one(cloud=entry, validate=False).config.get("auth") or {}
+        decided = {"auth_url": loaded.cloud.auth_url}
+        if "application_credential_secret" not in known:
+            decided["project_name"] = loaded.cloud.project
+        region = config.get_one(cloud=entry, auth=decided)
     except PermissionError as error:
-        raise CloudError("SOC-4101", _("credentials cannot be read: {file}").format(file=error.filename)) from None
-    except ConfigException as error:
-        message = _("no usable entry for {cloud} in clouds.yaml: {reason}")
-        raise CloudError("SOC-4101", message.format(cloud=entry, reason=_first_line(error))) from None
-    region.config.setdefault("auth", {})
-    region.config["auth"]["auth_url"] = loaded.cloud.auth_url  # the cloud file decides, clouds.yaml only authenticates
-    if "application_credential_secret" not in region.config["auth"]:
-        region.config["auth"]["project_name"] = loaded.cloud.project
-    region.config["api_timeout"] = ANSWER
+        hint = _("run it as the user to whom the file belongs")
+        message = _("credentials cannot be read: {file}").format(file=error.filename)
+        raise CloudError("SOC-4101", message, hint=hint) from None
+    except Exception as error:  # what a person wrote there, the SDK refuses in a dozen ways
+        raise _no_entry(loaded, error) from None
+    region.config["region_name"] = loaded.cloud.region
     if loaded.cloud.ca_certificate:
         region.config["cacert"] = loaded.cloud.ca_certificate
     return region
+
+
+def _no_entry(loaded: LoadedStack, error: Exception) -> CloudError:
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    message = _("no usable entry for {cloud} in clouds.yaml: {reason}").format(cloud=loaded.stack.cloud, reason=reason)
+    hint = _("see `credentials` in the cloud file, and the clouds.yaml that it names")
+    return CloudError("SOC-4101", message, hint=hint)
 
 
 def environment(loaded: LoadedStack) -> dict[str, str]:
@@ -78,30 +87,29 @@ def environment(loaded: LoadedStack) -> dict[str, str]:
     return variables
 
 
-def connect(loaded: LoadedStack) -> Connection:
+def connect(loaded: LoadedStack, patience: Patience = PATIENCE) -> Connection:
     """An authenticated connection. Raises CloudError: unreachable, refused, of another project, or a certificate that
     is not trusted."""
-    import openstack
-    from keystoneauth1 import exceptions
+    from functools import partial
 
-    _reach(loaded)
-    connection = openstack.connection.Connection(config=_region(loaded))
-    try:
-        connection.authorize()
-    except Exception as error:  # the SDK wraps some of these, and not others
-        cause = error.__cause__ or error.__context__ or error
-        url = loaded.cloud.auth_url
-        if isinstance(cause, exceptions.Unauthorized) or isinstance(error, exceptions.Unauthorized):
-            message, hint = _("the cloud refuses the credentials, at: {url}"), _("see user and password in clouds.yaml")
-            raise CloudError("SOC-4103", message.format(url=url), hint=hint) from None
-        if "certificate" in str(error).lower():
-            message, hint = (
-                _("the cloud's certificate is not trusted, at: {url}"),
-                _("see ca_certificate in the cloud file"),
-            )
-            raise CloudError("SOC-4104", message.format(url=url), hint=hint) from None
-        raise _unreachable(loaded, error) from None
-    _require_project(loaded, connection)
+    import openstack
+    from keystoneauth1.session import Session as Authenticated
+
+    from socle.engine.session import Session
+
+    _reach(loaded, patience.accept)
+    region = _region(loaded)
+    region.set_session_constructor(partial(Authenticated, session=Session(patience)))
+    connection = openstack.connection.Connection(config=region)
+    with cloud_errors():
+        try:
+            connection.session.get_token()
+        except Exception as error:
+            if type(error) is Exception:  # keystoneauth's own way to say that a password is missing
+                raise _no_entry(loaded, error) from None
+            raise
+    with cloud_errors():
+        _require_project(loaded, connection)
     return connection
 
 
@@ -121,33 +129,11 @@ def _require_project(loaded: LoadedStack, connection: Connection) -> None:
         )
 
 
-@contextmanager
-def cloud_errors() -> Iterator[None]:
-    """Around calls of the cloud's APIs. Raises CloudError for whatever they answer."""
-    from keystoneauth1.exceptions import ClientException
-    from openstack.exceptions import SDKException
-
-    try:
-        yield
-    except (SDKException, ClientException) as error:
-        message = _("the cloud answers with an error: {reason}").format(reason=_first_line(error))
-        raise CloudError("SOC-4109", message, hint=_("try again; if it stays, ask the cloud's operators")) from None
-
-
-def _reach(loaded: LoadedStack) -> None:
-    """A plain connection first: it fails within seconds, where the SDK tries for minutes."""
+def _reach(loaded: LoadedStack, seconds: float) -> None:
+    """A plain connection first: an address that leads nowhere is known within seconds, without being asked again."""
     url = urlsplit(loaded.cloud.auth_url)
     try:
-        socket.create_connection((url.hostname or "", url.port or 443), timeout=PATIENCE).close()
+        socket.create_connection((url.hostname or "", url.port or 443), timeout=seconds).close()
     except OSError as error:
-        raise _unreachable(loaded, error) from None
-
-
-def _unreachable(loaded: LoadedStack, error: BaseException) -> CloudError:
-    hint = _("is the lab up? socle lab status") if loaded.cloud.embedded else _first_line(error)
-    message = _("the cloud cannot be reached, at: {url}").format(url=loaded.cloud.auth_url)
-    return CloudError("SOC-4102", message, hint=hint)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:200]
+        hint = _("is the lab up? socle lab status") if loaded.cloud.embedded else ""
+        raise unreachable(loaded.cloud.auth_url, error, hint) from None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from socle.engine.answers import found
+from socle.engine.patience import PATIENCE, Patience
 from socle.errors import CloudError
 from socle.messages import _
 
@@ -31,7 +32,6 @@ ORDER = (
     "keypair",
 )
 INSIDE = {"router interface", "attachment", "security group rule"}
-PATIENCE = 180  # seconds for one thing to go: an instance or a volume still being built must finish first
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,13 @@ def _servers(cloud: Connection) -> Iterator[Thing]:
 
 def _network_things(cloud: Connection, project: str) -> Iterator[Thing]:
     api, mine = cloud.network, {"project_id": project}
-    for kind, found in (
+    for kind, things in (
         ("network", api.networks(**mine)),
         ("subnet", api.subnets(**mine)),
         ("router", api.routers(**mine)),
         ("security group", api.security_groups(**mine)),
     ):
-        for one in found:
+        for one in things:
             yield Thing(kind, one.id, one.name or "", one.description or "")
     for rule in api.security_group_rules(**mine):
         yield Thing("security group rule", rule.id, "", rule.description or "", within=rule.security_group_id)
@@ -130,18 +130,20 @@ def _network_things(cloud: Connection, project: str) -> Iterator[Thing]:
             yield Thing("port", port.id, port.name or "", port.description or "")
 
 
-def delete(cloud: Connection, things: Sequence[Thing], say: Callable[[str], None]) -> None:
+def delete(
+    cloud: Connection, things: Sequence[Thing], say: Callable[[str], None], patience: Patience = PATIENCE
+) -> None:
     """Deletes them kind by kind and waits until each is gone. Raises CloudError naming the first that stays."""
     for kind in ORDER:
         part = [thing for thing in things if thing.kind == kind]
         for thing in part:
             say(_("deleting {thing}").format(thing=thing.words))
-            _remove(cloud, thing)
+            _remove(cloud, thing, patience)
         for thing in part:
-            _wait_gone(cloud, thing)
+            _wait_gone(cloud, thing, patience)
 
 
-def _remove(cloud: Connection, thing: Thing) -> None:
+def _remove(cloud: Connection, thing: Thing, patience: Patience) -> None:
     """One deletion; asked again while the cloud says that the thing is busy."""
     network, compute = cloud.network, cloud.compute
     ways: dict[str, Callable[[], Any]] = {
@@ -155,7 +157,7 @@ def _remove(cloud: Connection, thing: Thing) -> None:
     }
     plain = f"delete_{thing.kind.replace(' ', '_')}"
     ask = ways[thing.kind] if thing.kind in ways else lambda: getattr(network, plain)(thing.id)
-    _until(thing, lambda: _allowed(ask))
+    _until(thing, lambda: _allowed(ask), patience)
 
 
 def _allowed(ask: Callable[[], Any]) -> bool:
@@ -170,19 +172,22 @@ def _allowed(ask: Callable[[], Any]) -> bool:
     return True
 
 
-def _wait_gone(cloud: Connection, thing: Thing) -> None:
+def _wait_gone(cloud: Connection, thing: Thing, patience: Patience) -> None:
     finders: dict[str, Callable[[], Any]] = {
-        "server": lambda: cloud.compute.find_server(thing.id),
-        "volume": lambda: cloud.block_storage.find_volume(thing.id),
+        "server": lambda: found(cloud.compute.find_server, thing.id),
+        "volume": lambda: found(cloud.block_storage.find_volume, thing.id),
         "attachment": lambda: thing.id in {one.id for one in _servers(cloud)} or None,
     }
     if finder := finders.get(thing.kind):
-        _until(thing, lambda: finder() is None)
+        _until(thing, lambda: finder() is None, patience)
 
 
-def _until(thing: Thing, done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def _until(thing: Thing, done: Callable[[], bool], patience: Patience) -> None:
+    deadline = patience.now() + patience.gone
     while not done():
-        if time.monotonic() > deadline:
-            raise CloudError("SOC-4107", _("the cloud does not let go of: {thing}").format(thing=thing.words))
-        time.sleep(1)
+        if patience.now() > deadline:
+            hint = _("see in the cloud what uses it, then run the same command again")
+            raise CloudError(
+                "SOC-4107", _("the cloud does not let go of: {thing}").format(thing=thing.words), hint=hint
+            )
+        patience.sleep(patience.look)

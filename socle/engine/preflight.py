@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from socle.engine.answers import found
 from socle.errors import CloudError
 from socle.messages import _
 from socle.stack.load import LoadedStack
@@ -43,17 +44,19 @@ def existence(cloud: Connection, loaded: LoadedStack, topology: Topology) -> dic
         (_("external network"), external, cloud.network.find_network),
     ]
     with ThreadPoolExecutor(max_workers=3) as pool:
-        found = list(pool.map(lambda one: one[2](one[1]), wanted))
+        things = list(pool.map(lambda one: found(one[2], one[1]), wanted))
     missing = [
         CloudError(
-            "SOC-4201", _("{cloud} has no {what}: {name}").format(cloud=loaded.stack.cloud, what=what, name=name)
+            "SOC-4201",
+            _("{cloud} has no {what}: {name}").format(cloud=loaded.stack.cloud, what=what, name=name),
+            hint=_("correct the cloud file, or ask the cloud's administrators for it"),
         )
-        for (what, name, _find), thing in zip(wanted, found, strict=True)
+        for (what, name, _find), thing in zip(wanted, things, strict=True)
         if thing is None
     ]
     if missing:
         raise CloudErrors(missing)
-    by_name = {name: thing for (_what, name, _find), thing in zip(wanted, found, strict=True)}
+    by_name = {name: thing for (_what, name, _find), thing in zip(wanted, things, strict=True)}
     return {name: (by_name[name].vcpus, float(by_name[name].ram)) for name in flavours}
 
 
@@ -115,5 +118,5 @@ def _network(cloud: Connection) -> dict[str, int | None]:
         details = cloud.network.get_quota(cloud.current_project_id, details=True)
     except (ForbiddenException, NotFoundException):
         return {}  # some clouds keep it to their administrators; the engine reports a refusal then
-    found = {name: getattr(details, name, None) for name in names}
-    return {name: _left(row["limit"], row["used"]) for name, row in found.items() if isinstance(row, dict)}
+    rows = {name: getattr(details, name, None) for name in names}
+    return {name: _left(row["limit"], row["used"]) for name, row in rows.items() if isinstance(row, dict)}

@@ -128,13 +128,16 @@ def _ready(loaded: LoadedStack, topology: Topology, outputs: Mapping[str, Any], 
 
 def console_of(cloud: Connection) -> hostkeys.ReadConsole:
     """Reads a console log through Nova; empty while there is none."""
-    from openstack.exceptions import SDKException
+    from openstack.exceptions import ConflictException, NotFoundException
+
+    from socle.engine.access import cloud_errors
 
     def read(instance_id: str) -> str:
-        try:
-            return str(cloud.compute.get_server_console_output(instance_id).get("output") or "")
-        except SDKException:
-            return ""  # asked again until the deadline, which says what is missing
+        with cloud_errors():
+            try:
+                return str(cloud.compute.get_server_console_output(instance_id).get("output") or "")
+            except (ConflictException, NotFoundException):
+                return ""  # not started yet: asked again until the deadline, which says what is missing
 
     return read
 

@@ -28,7 +28,7 @@ from jinja2 import nodes
 from socle import cli, codes, messages
 from socle.cli.show import PARTS, intent
 from socle.compare import Kind, topology_values
-from socle.engine import command, inventory, operations, refusals, summary
+from socle.engine import answers, command, inventory, operations, refusals, summary
 from socle.graph import live
 from socle.lab import status
 from socle.policy.catalogue import SEVERITIES, catalogue
@@ -184,6 +184,8 @@ def values() -> dict[str, Iterable[str]]:
         "cli/show.py: word": heads(),
         "cli/size.py: LIMITS[one.limit]": LIMITS.values(),
         "cli/size.py: OUTLOOK[name]": OUTLOOK.values(),
+        "engine/answers.py: remedy": {answers.OTHER[2], *(row[2] for row in answers.ANSWERS.values())},
+        "engine/answers.py: sentence": {answers.OTHER[1], *(row[1] for row in answers.ANSWERS.values())},
         "engine/command.py: AGAIN": {command.AGAIN},
         "engine/deploy.py: kind": operations.KINDS.values(),
         "engine/inventory.py: self.kind": inventory.ORDER,
