@@ -9,8 +9,11 @@ import sys
 import click
 
 from socle.errors import MachineError
+from socle.lab.apis import OPTIONAL
 from socle.messages import _
 
+GROUPS = tuple(api.group for api in OPTIONAL)
+ALL = "all"
 KEPT = ("SOCLE_CACHE", "SOCLE_LANG", "XDG_CACHE_HOME", "SOCLE_DEBUG")
 
 
@@ -49,12 +52,19 @@ def lab() -> None:
 
 
 @lab.command()
-def up() -> None:
+@click.option(
+    "--with",
+    "asked",
+    multiple=True,
+    type=click.Choice([*GROUPS, ALL]),
+    help="Start these services as well; a lab that runs gets them beside what it has.",
+)
+def up(asked: tuple[str, ...]) -> None:
     """Bring the lab up; may be repeated, and goes on where it was stopped."""
     require_root()
     from socle.lab import up as bring
 
-    bring.up()
+    bring.up(GROUPS if ALL in asked else asked)
 
 
 @lab.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 from socle.files import write_file
@@ -13,6 +13,7 @@ from socle.lab.wiring import ACCESS, Wiring
 
 CERTIFICATE = ACCESS / "ca.pem"
 KEY = ACCESS / "ca.key"
+S3 = ACCESS / "s3.credentials"
 IMAGES = ACCESS / "images.yaml"
 
 
@@ -28,17 +29,15 @@ def prepare() -> None:
     ACCESS.chmod(0o700)
 
 
-def clouds(where: Wiring, password: str) -> dict[str, Any]:
-    auth = {
-        "auth_url": f"https://{where.services}:5000/v3",
-        "username": where.project,
-        "password": password,
-        "project_name": where.project,
-        "user_domain_name": "Default",
-        "project_domain_name": "Default",
-    }
+def clouds(where: Wiring, identity: str, secret: str) -> dict[str, Any]:
+    """clouds.yaml with an application credential: it names its user and project itself."""
     cloud = {
-        "auth": auth,
+        "auth_type": "v3applicationcredential",
+        "auth": {
+            "auth_url": f"https://{where.services}:5000/v3",
+            "application_credential_id": identity,
+            "application_credential_secret": secret,
+        },
         "region_name": where.region,
         "cacert": str(CERTIFICATE),
         "identity_api_version": 3,
@@ -47,11 +46,18 @@ def clouds(where: Wiring, password: str) -> dict[str, Any]:
     return {"clouds": {"lab": cloud}}
 
 
-def write(where: Wiring, secrets: Mapping[str, str]) -> None:
+def write(where: Wiring, secrets: Mapping[str, str], identity: str, secret: str) -> None:
+    """The operator's files; `identity` and `secret` are of the application credential."""
     import yaml
 
-    write_file(ACCESS / "clouds.yaml", yaml.safe_dump(clouds(where, secrets["operator"]), sort_keys=False))
+    write_file(ACCESS / "clouds.yaml", yaml.safe_dump(clouds(where, identity, secret), sort_keys=False))
     write_file(ACCESS / "dns.key", surroundings.tsig_key(secrets))
+    hand_over()
+
+
+def write_s3(key: str, secret: str) -> None:
+    """In the notation of every S3 client: AWS_SHARED_CREDENTIALS_FILE names it."""
+    write_file(S3, f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n")
     hand_over()
 
 
@@ -59,6 +65,7 @@ def hand_over() -> None:
     """Everything in the folder belongs to who called."""
     uid, gid = owner()
     for path in (ACCESS, *ACCESS.iterdir()):
-        os.chown(path, uid, gid)
-        if path.is_file():
-            Path(path).chmod(0o600)
+        with suppress(FileNotFoundError):  # another thread's, still under its first name
+            os.chown(path, uid, gid)
+            if path.is_file():
+                path.chmod(0o600)

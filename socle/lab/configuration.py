@@ -7,21 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from socle.lab import apis, wiring
+from socle.lab import apis
 from socle.lab.wiring import INSIDE, VENV, Wiring
 
 Options = dict[str, object]
 Sections = dict[str, Options]
 
-QUOTAS_NETWORK = {
-    "network": 20, "subnet": 20, "port": 150, "router": 5,
-    "floatingip": 20, "security_group": 30, "security_group_rule": 400,
-}  # fmt: skip
-QUOTAS_COMPUTE = {"instances": 16, "cores": 32, "ram": 20480, "key_pairs": 20, "server_groups": 20}
-QUOTAS_VOLUME = {"volumes": 30, "snapshots": 10, "gigabytes": 300}
 PASTE = {
     "nova": "api-paste.ini", "neutron": "api-paste.ini", "cinder": "api-paste.ini", "glance": "glance-api-paste.ini",
+    "designate": "api-paste.ini", "barbican": "barbican-api-paste.ini",
 }  # fmt: skip
+OVN: Options = {f"ovn_{name}_connection": f"unix:{INSIDE}/run/ovn/{name}.sock" for name in ("nb", "sb")}
 PROXY: Options = {"enable_proxy_headers_parsing": True}  # version documents show the address the client used
 
 
@@ -44,8 +40,8 @@ def account(user: str, secrets: Mapping[str, str], region: str) -> Options:
     }
 
 
-class Files:
-    """All configuration files of one lab: `files()` gives {path below HOME: sections}."""
+class Common:
+    """What the files of all services are made from."""
 
     def __init__(self, where: Wiring, secrets: Mapping[str, str], mtu: int) -> None:
         self.where = where
@@ -54,6 +50,37 @@ class Files:
         self.messages: Options = {
             "transport_url": f"rabbit://lab:{secrets['messages']}@127.0.0.1:{apis.MESSAGES_PORT}/"
         }
+
+    def account(self, user: str) -> Options:
+        return account(user, self.secrets, self.where.region)
+
+    def inner(self, user: str) -> Options:
+        return {**self.account(user), "valid_interfaces": "internal"}
+
+    def common(self, name: str) -> Sections:
+        """What every service but Keystone and Placement says alike."""
+        return {
+            "database": database(name, self.secrets),
+            "keystone_authtoken": self.token(name),
+            "oslo_concurrency": {"lock_path": f"{INSIDE}/run/{name}"},
+            "oslo_messaging_rabbit": {"rabbit_quorum_queue": False, "heartbeat_in_pthread": False},
+            "oslo_messaging_notifications": {"driver": "noop"},
+            "oslo_middleware": PROXY,
+        }
+
+    def token(self, user: str) -> Options:
+        return {
+            **self.account(user),
+            "interface": "internal",
+            "www_authenticate_uri": apis.BY_NAME["keystone"].public(str(self.where.services)),
+            "memcached_servers": f"127.0.0.1:{apis.CACHE_PORT}",
+            "service_token_roles_required": True,
+            "service_token_roles": "service",
+        }
+
+
+class Files(Common):
+    """The files of the services that always run: `files()` gives {path below HOME: sections}."""
 
     def files(self) -> dict[str, Sections]:
         nova = self._nova()
@@ -67,39 +94,12 @@ class Files:
             ".neutron/neutron.conf": self._neutron(),
             ".cinder/cinder.conf": self._cinder(),
         }
-        for host in wiring.COMPUTE_HOSTS:
+        for host in self.where.hosts:
             state = f"{INSIDE}/data/{host}"
             found[f".nova/{host}.conf"] = {
                 "DEFAULT": {"host": host, "state_path": state, "instances_path": f"{INSIDE}/data/instances"}
             }
         return found
-
-    def _account(self, user: str) -> Options:
-        return account(user, self.secrets, self.where.region)
-
-    def _inner(self, user: str) -> Options:
-        return {**self._account(user), "valid_interfaces": "internal"}
-
-    def _common(self, name: str) -> Sections:
-        """What every service but Keystone and Placement says alike."""
-        return {
-            "database": database(name, self.secrets),
-            "keystone_authtoken": self._token(name),
-            "oslo_concurrency": {"lock_path": f"{INSIDE}/run/{name}"},
-            "oslo_messaging_rabbit": {"rabbit_quorum_queue": False, "heartbeat_in_pthread": False},
-            "oslo_messaging_notifications": {"driver": "noop"},
-            "oslo_middleware": PROXY,
-        }
-
-    def _token(self, user: str) -> Options:
-        return {
-            **self._account(user),
-            "interface": "internal",
-            "www_authenticate_uri": apis.BY_NAME["keystone"].public(str(self.where.services)),
-            "memcached_servers": f"127.0.0.1:{apis.CACHE_PORT}",
-            "service_token_roles_required": True,
-            "service_token_roles": "service",
-        }
 
     def _keystone(self) -> Sections:
         return {
@@ -121,7 +121,7 @@ class Files:
     def _placement(self) -> Sections:
         return {
             "placement_database": database("placement", self.secrets),
-            "keystone_authtoken": self._token("placement"),
+            "keystone_authtoken": self.token("placement"),
             "api": {"auth_strategy": "keystone"},
             "oslo_middleware": PROXY,
         }
@@ -129,7 +129,7 @@ class Files:
     def _glance(self) -> Sections:
         data = f"{INSIDE}/data"
         return {
-            **self._common("glance"),
+            **self.common("glance"),
             "DEFAULT": {
                 "enabled_backends": "fs:file",
                 # without the brackets creating an image is a dropped connection
@@ -149,13 +149,12 @@ class Files:
             "ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter",
         )  # fmt: skip
         return {
-            **self._common("nova"),
+            **self.common("nova"),
             "DEFAULT": {
                 **self.messages,
                 "my_ip": "127.0.0.1",
                 "state_path": f"{INSIDE}/data/nova",
                 "compute_driver": "socle.NspawnDriver",
-                "default_availability_zone": self.where.zone,
                 "vif_plugging_is_fatal": True,
                 "vif_plugging_timeout": 90,
                 "enabled_apis": "",
@@ -170,16 +169,16 @@ class Files:
             "api_database": database("nova_api", self.secrets),
             "database": database("nova_cell1", self.secrets),
             # Cinder asks for a service token on attach and detach (CVE-2023-2088)
-            "service_user": {**self._account("nova"), "send_service_user_token": True},
-            "glance": self._inner("nova"),
+            "service_user": {**self.account("nova"), "send_service_user_token": True},
+            "glance": self.inner("nova"),
             "neutron": {
-                **self._inner("nova"),
+                **self.inner("nova"),
                 "service_metadata_proxy": True,
                 "metadata_proxy_shared_secret": self.secrets["metadata"],
             },
-            "placement": self._inner("nova"),
+            "placement": self.inner("nova"),
             "cinder": {
-                **self._account("nova"),
+                **self.account("nova"),
                 "catalog_info": "block-storage::internalURL",
                 "os_region_name": self.where.region,
             },
@@ -187,15 +186,14 @@ class Files:
             # hosts are mapped into the cell by this; until then the first server is "No valid host"
             "scheduler": {"workers": 1, "discover_hosts_in_cells_interval": 3, "max_attempts": 3},
             "filter_scheduler": {"enabled_filters": ",".join(filters)},
-            "quota": {"driver": "nova.quota.DbQuotaDriver", **QUOTAS_COMPUTE},
+            "quota": {"driver": "nova.quota.DbQuotaDriver"},
             "vnc": {"enabled": False},
             "cache": {"enabled": False},
         }
 
     def _neutron(self) -> Sections:
-        run = f"{INSIDE}/run/ovn"
         return {
-            **self._common("neutron"),
+            **self.common("neutron"),
             "DEFAULT": {
                 **self.messages,
                 "core_plugin": "ml2",
@@ -211,8 +209,8 @@ class Files:
                 "allow_automatic_l3agent_failover": False,
                 "global_physnet_mtu": self.mtu,  # of the host's way out: nothing is fragmented on the way
             },
-            "nova": {**self._account("neutron"), "endpoint_type": "internal"},  # Neutron's word for the interface
-            "placement": {**self._account("neutron"), "endpoint_type": "internal"},
+            "nova": {**self.account("neutron"), "endpoint_type": "internal"},  # Neutron's word for the interface
+            "placement": {**self.account("neutron"), "endpoint_type": "internal"},
             "ml2": {
                 "type_drivers": "local,flat,vlan,geneve",
                 "tenant_network_types": "geneve",
@@ -224,10 +222,8 @@ class Files:
             "ml2_type_geneve": {"vni_ranges": "1:4000", "max_header_size": 38},
             "ml2_type_flat": {"flat_networks": "*"},
             "securitygroup": {"enable_security_group": True},
-            "quotas": {f"quota_{name}": value for name, value in QUOTAS_NETWORK.items()},
             "ovn": {
-                "ovn_nb_connection": f"unix:{run}/nb.sock",
-                "ovn_sb_connection": f"unix:{run}/sb.sock",
+                **OVN,
                 "ovn_metadata_enabled": True,  # the route only: cloud-init reads a directory
                 "enable_distributed_floating_ip": True,
                 "stateless_nat_enabled": True,  # keeps floating addresses out of the userspace conntrack
@@ -238,27 +234,34 @@ class Files:
         }
 
     def _cinder(self) -> Sections:
+        """One back end for each zone, all in one folder: a volume knows its zone, its bytes do not."""
+        backend: Options = {"volume_backend_name": "lab", "volume_driver": "socle_lab.cinder.FileDriver"}
         return {
-            **self._common("cinder"),
+            **self.common("cinder"),
             "DEFAULT": {
                 **self.messages,
                 "auth_strategy": "keystone",
                 "my_ip": "127.0.0.1",
                 "state_path": f"{INSIDE}/data/cinder",
-                "enabled_backends": "lab",
+                "enabled_backends": ",".join(self.where.zones),
                 "default_volume_type": self.where.volume_type,
                 "osapi_volume_workers": 1,
                 "api_paste_config": f"{INSIDE}/etc/home/.cinder/api-paste.ini",
                 "rootwrap_config": f"{VENV}/etc/cinder/rootwrap.conf",
                 "host": "lab",
-                "storage_availability_zone": self.where.zone,
+                "storage_availability_zone": self.where.zones[0],
                 "glance_api_servers": apis.BY_NAME["glance"].local,
                 "resource_query_filters_file": f"{VENV}/etc/cinder/resource_filters.json",
-                **{f"quota_{name}": value for name, value in QUOTAS_VOLUME.items()},
             },
-            "service_user": {**self._account("cinder"), "send_service_user_token": True},
-            "nova": {**self._account("cinder"), "interface": "internal"},
-            "lab": {"volume_backend_name": "lab", "volume_driver": "socle_lab.cinder.FileDriver"},
+            "service_user": {**self.account("cinder"), "send_service_user_token": True},
+            "nova": {**self.account("cinder"), "interface": "internal"},
+            "key_manager": {"backend": "barbican"},  # asked only for volumes of a type that is encrypted
+            "barbican": {
+                "auth_endpoint": apis.BY_NAME["keystone"].local + "/v3",
+                "barbican_endpoint_type": "internal",
+                "barbican_region_name": self.where.region,
+            },
+            **{zone: {**backend, "backend_availability_zone": zone} for zone in self.where.zones},
         }
 
 

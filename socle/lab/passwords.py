@@ -10,7 +10,8 @@ from pathlib import Path
 
 from socle.files import write_file
 
-NAMES = ("database", "messages", "admin", "operator", "metadata", "rndc", "tsig")
+NAMES = ("database", "messages", "admin", "operator", "metadata", "rndc", "tsig", "secrets_key", "objects_salt")
+BASE64 = {"rndc": 24, "tsig": 24, "secrets_key": 32}  # bytes; a Fernet key has 32. The others: 24 bytes, hexadecimal
 
 
 def load(file: Path, users: tuple[str, ...]) -> dict[str, str]:
@@ -19,8 +20,8 @@ def load(file: Path, users: tuple[str, ...]) -> dict[str, str]:
     missing = [name for name in (*NAMES, *users) if name not in known]
     if missing:
         for name in missing:
-            value = secrets.token_bytes(24)
-            known[name] = base64.b64encode(value).decode() if name in ("rndc", "tsig") else value.hex()
+            size = BASE64.get(name)
+            known[name] = base64.b64encode(secrets.token_bytes(size)).decode() if size else secrets.token_hex(24)
         write_file(file, json.dumps(known, indent=1))
     return known
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from socle.files import write_file
-from socle.lab import apis, configuration, services, surroundings, wiring
+from socle.lab import apis, configuration, credential, optional, passwords, services, surroundings, wiring
 from socle.lab.commands import run
 from socle.lab.layers import Layer
 from socle.lab.machine import SUITE, Machine, require_debian_keys
@@ -33,6 +33,7 @@ NODE_PACKAGES = (
 WITHOUT = tuple(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale"))
 REQUIREMENTS = (
     "keystone", "openstack-placement", "glance", "neutron", "nova", "cinder",
+    "octavia", "ovn-octavia-provider", "designate", "barbican", "swift",
     "PyMySQL", "pymemcache", "python-memcached", "uwsgi",
 )  # fmt: skip
 
@@ -119,18 +120,19 @@ def openstack(machine: Machine, base: Layer) -> Layer:
 def database(machine: Machine, base: Layer, venv: Layer) -> Layer:
     """A MariaDB data folder with every schema, the roles, the users and the catalogue; its passwords are void."""
     where = wiring.wiring()
-    catalogue = [
-        [name, kind, api.public(str(where.services)) + api.path, api.local + api.path]
-        for api in apis.APIS
-        for name, kind in ((api.name, api.kind), *([api.alias] if api.alias else []))
-    ]
-    plan = {"region": where.region, "project": where.project, "users": apis.SERVICE_USERS, "catalogue": catalogue}
+    plan = {
+        "region": where.region,
+        "project": where.project,
+        "roles": credential.ROLES,
+        "users": apis.SERVICE_USERS,
+        "catalogue": [entry for api in apis.APIS for entry in api.catalogue(str(where.services))],
+    }
     script = INSIDE_CODE / "make_database.py"
 
     def build(folder: Path) -> None:
         with chroot([venv.path / "upper", base.path / "root"], folder, machine) as root:
             lab = root / wiring.INSIDE.lstrip("/")
-            placeholders = dict.fromkeys((*apis.SERVICE_USERS, "database", "messages", "metadata"), "build")
+            placeholders = dict.fromkeys((*apis.SERVICE_USERS, *passwords.NAMES), "build")
             write_configuration(lab / "etc", configuration.Files(where, placeholders, 1500), root)
             mysql = surroundings.mariadb().replace("init-file", "#init-file")
             (lab / "etc/my.cnf").write_text(mysql)
@@ -153,9 +155,11 @@ def database(machine: Machine, base: Layer, venv: Layer) -> Layer:
 
 
 def write_configuration(etc: Path, files: configuration.Files, root: Path) -> None:
-    """Renders the OpenStack files below etc/home; paste files come from the virtual environment in root."""
+    """Renders the OpenStack files below etc; paste files come from the virtual environment in root."""
     for name, sections in files.files().items():
         write_file(etc / "home" / name, configuration.ini(sections))
+    for name, text in optional.texts(files).items():
+        write_file(etc / name, text)
     for project, paste in configuration.PASTE.items():
         source = root / wiring.VENV.lstrip("/") / "etc" / project / paste
         target = etc / "home" / f".{project}" / paste

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from socle.errors import MachineError
-from socle.lab import wiring
+from socle.lab import quotas
+from socle.lab.apis import Api
 from socle.lab.wiring import Wiring
 from socle.messages import _
 
@@ -82,13 +83,42 @@ def external_network(cloud: Any, where: Wiring) -> None:
         )
 
 
-def wait_for_hosts(cloud: Any, seconds: float = 120) -> None:
+def wait_for_hosts(cloud: Any, where: Wiring, seconds: float = 120) -> None:
     """Until the scheduler knows every compute host: before, the first server is "No valid host"."""
     end = time.monotonic() + seconds
-    wanted = set(wiring.COMPUTE_HOSTS)
+    wanted = set(where.hosts)
     while time.monotonic() < end:
         mapped = {host.name for host in cloud.compute.hypervisors(details=True) if host.state == "up"}
         if wanted <= mapped:
             return
         time.sleep(0.5)
     raise MachineError("SOC-6012", _("the compute hosts do not appear: {names}").format(names=", ".join(wanted)))
+
+
+def zones(cloud: Any, where: Wiring) -> None:
+    """Nova's availability zones: a host aggregate for each."""
+    known = {aggregate.name: aggregate for aggregate in cloud.compute.aggregates()}
+    for zone in where.zones:
+        aggregate = known.get(zone) or cloud.compute.create_aggregate(name=zone, availability_zone=zone)
+        for host in set(where.hosts_of(zone)) - set(aggregate.hosts or ()):
+            cloud.compute.add_host_to_aggregate(aggregate, host)
+
+
+def project_quotas(cloud: Any, where: Wiring, kind: str) -> None:
+    """`kind`: compute, volume or network."""
+    project = cloud.identity.find_project(where.project, ignore_missing=False).id
+    getattr(cloud, f"set_{kind}_quotas")(project, **quotas.of(kind))
+
+
+def register(cloud: Any, where: Wiring, api: Api) -> None:
+    """The service's entry in the catalogue, once it answers."""
+    identity = cloud.identity
+    known = {service.name: service for service in identity.services()}
+    for name, kind, public, local in api.catalogue(str(where.services)):
+        service = known.get(name) or identity.create_service(name=name, type=kind)
+        there = {endpoint.interface for endpoint in identity.endpoints(service_id=service.id)}
+        for interface, url in (("public", public), ("internal", local), ("admin", local)):
+            if interface not in there:
+                identity.create_endpoint(
+                    service_id=service.id, interface=interface, url=url, region_id=where.region, is_enabled=True
+                )

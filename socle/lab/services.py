@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from socle.lab import apis
-from socle.lab.wiring import CHASSIS, CODE, COMPUTE_HOSTS, INSIDE, VENV, Wiring
+from socle.lab.wiring import CHASSIS, CODE, INSIDE, VENV, Wiring
 
 Record = dict[str, Any]
 RUN, DATA, ETC, LOG = (f"{INSIDE}/{name}" for name in ("run", "data", "etc", "log"))
@@ -26,6 +26,7 @@ def environment() -> dict[str, str]:
         "OS_NOVA_CONFIG_DIR": f"{HOME}/.nova",
         "OS_NEUTRON_CONFIG_DIR": f"{HOME}/.neutron",
         "OS_NEUTRON_CONFIG_FILES": "neutron.conf",
+        "OS_DESIGNATE_CONFIG_DIR": f"{HOME}/.designate",
         "PYTHONWARNINGS": "ignore",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -104,7 +105,8 @@ def network(where: Wiring) -> list[Record]:
     ids = {
         "system-id": CHASSIS, "hostname": CHASSIS, "ovn-remote": f"unix:{OVN}/sb.sock", "ovn-encap-type": "geneve",
         "ovn-encap-ip": "127.0.0.1", "ovn-bridge-datapath-type": "netdev",
-        "ovn-cms-options": "enable-chassis-as-gw", "ovn-bridge-mappings": "physnet1:br-ex",
+        "ovn-cms-options": f"enable-chassis-as-gw,availability-zones={':'.join(where.zones)}",
+        "ovn-bridge-mappings": "physnet1:br-ex",
         "ovn-monitor-all": "true", "ovn-openflow-probe-interval": "0",
     }  # fmt: skip
     bridges: list[str] = []
@@ -169,39 +171,38 @@ def surroundings(where: Wiring) -> list[Record]:
             "registry", ["docker-registry", "serve", f"{ETC}/registry.yml"], (),
             f"tcp:127.0.0.1:{apis.REGISTRY_LOCAL_PORT}",
         ),
-        service(
-            "tls", ["haproxy", "-db", "-f", f"{ETC}/haproxy.cfg"], ["gateway"],
-            f"tcp:{where.services}:{apis.REGISTRY_PORT}",
-        ),
+        tls("tls", f"{where.services}:{apis.REGISTRY_PORT}"),
     ]  # fmt: skip
 
 
-def openstack() -> list[Record]:
+def tls(name: str, address: str) -> Record:
+    """The TLS front that etc/NAME.cfg describes."""
+    return service(name, ["haproxy", "-db", "-f", f"{ETC}/{name}.cfg"], ["gateway"], f"tcp:{address}")
+
+
+def openstack(where: Wiring) -> list[Record]:
     """Keystone first; the others in parallel as soon as what they call answers."""
     stored, called = ["mariadb", "memcached", "keystone"], ["mariadb", "rabbitmq", "memcached", "keystone"]
     after = {
         "keystone": ["mariadb", "memcached"], "placement": stored, "glance": stored,
         "neutron": [*called, "ovn-nb", "ovn-sb"], "nova": called, "cinder": called,
     }  # fmt: skip
-    home = HOME
+    python = [f"{VENV}/bin/python", "-m"]
     rows = [service(api.name, uwsgi(api), after[api.name], api.local + "/") for api in apis.APIS]
-    maintenance = [f"{VENV}/bin/python", "-m", "socle_lab.neutron", "--config-file", f"{home}/.neutron/neutron.conf"]
+    maintenance = [*python, "socle_lab.neutron", "--config-file", f"{HOME}/.neutron/neutron.conf"]
     rows += [
         service("neutron-maintenance", maintenance, ["neutron"]),
         service("nova-conductor", [f"{VENV}/bin/nova-conductor"], called),
         service("nova-scheduler", [f"{VENV}/bin/nova-scheduler"], [*called, "placement"]),
         service("cinder-scheduler", [f"{VENV}/bin/cinder-scheduler"], called),
         service("cinder-volume", [f"{VENV}/bin/cinder-volume"], called),
+        service("nova-compute", [*python, "socle_lab.computes", *where.hosts], ["nova-conductor", "placement"]),
     ]
-    for host in COMPUTE_HOSTS:
-        files = [f"--config-file={home}/.nova/{name}.conf" for name in ("compute", host)]
-        rows.append(
-            service(f"nova-compute-{host}", [f"{VENV}/bin/nova-compute", *files], ["nova-conductor", "placement"])
-        )
     for row in rows:
         row["environment"] = environment()
     return rows
 
 
 def table(where: Wiring) -> list[Record]:
-    return [*stores(), *network(where), *surroundings(where), *openstack()]
+    """What every lab runs; `optional.rows` adds the rest."""
+    return [*stores(), *network(where), *surroundings(where), *openstack(where)]

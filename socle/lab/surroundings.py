@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from socle.lab import apis
 from socle.lab.machine import Machine
@@ -52,6 +52,7 @@ def named(where: Wiring, machine: Machine, secrets: Mapping[str, str]) -> dict[s
         f'zone "{zone}" {{ type primary; file "{data}/{zone}.zone"; allow-update {{ {updaters} }}; }};\n'
         for zone, updaters in zones
     )
+    control = f"inet 127.0.0.1 port {apis.NAMES_CONTROL_PORT} allow {{ 127.0.0.1; }} keys {{ rndc; }};"
     networks = f"127.0.0.1; {where.public}; {where.host_link.network};"
     files = {
         "named.conf": f"""options {{
@@ -65,11 +66,14 @@ def named(where: Wiring, machine: Machine, secrets: Mapping[str, str]) -> dict[s
   {f"forward only; forwarders {{ {forwarders} }};" if forwarders else ""}
   dnssec-validation no;
   allow-transfer {{ none; }};
+  allow-new-zones yes;
+  allow-notify {{ 127.0.0.1; }};
+  request-ixfr no;
   notify no;
   minimal-responses yes;
 }};
 key "{TSIG_NAME}" {{ algorithm hmac-sha256; secret "{secrets["tsig"]}"; }};
-controls {{ }};
+{rndc_key(secrets)}controls {{ {control} }};
 {blocks}"""
     }
     head = f"$TTL 60\n@ SOA ns.{where.domain}. hostmaster.{where.domain}. 1 300 60 86400 60\n@ NS ns.{where.domain}.\n"
@@ -77,6 +81,11 @@ controls {{ }};
         records = "".join(f"{name}. A {where.services}\n" for name in where.names) if zone == where.domain else ""
         files[f"{zone}.zone"] = head + records
     return files
+
+
+def rndc_key(secrets: Mapping[str, str]) -> str:
+    """Who holds it may add and remove zones: Designate."""
+    return f'key "rndc" {{ algorithm hmac-sha256; secret "{secrets["rndc"]}"; }};\n'
 
 
 def tsig_key(secrets: Mapping[str, str]) -> str:
@@ -125,12 +134,12 @@ http:
 """
 
 
-def haproxy(where: Wiring) -> str:
-    """TLS in front of every API on the services address; the registry is read-only from outside."""
+def haproxy(where: Wiring, front: str, offered: Iterable[apis.Api], *, registry: bool = False) -> str:
+    """TLS in front of these APIs on the services address; the registry is read-only from outside."""
     text = f"""global
   maxconn 2000
   ssl-default-bind-options ssl-min-ver TLSv1.2
-  stats socket {INSIDE}/run/haproxy.sock mode 600
+  stats socket {INSIDE}/run/{front}.sock mode 600
 defaults
   mode http
   timeout connect 5s
@@ -138,9 +147,10 @@ defaults
   timeout server 600s
   option http-server-close
 """
-    rows = [(api.name, api.port, api.local_port, "") for api in apis.APIS]
-    read_only = "  http-request deny unless { method GET HEAD }\n"
-    rows.append(("registry", apis.REGISTRY_PORT, apis.REGISTRY_LOCAL_PORT, read_only))
+    rows = [(api.name, api.port, api.local_port, "") for api in offered]
+    if registry:
+        read_only = "  http-request deny unless { method GET HEAD }\n"
+        rows.append(("registry", apis.REGISTRY_PORT, apis.REGISTRY_LOCAL_PORT, read_only))
     for name, port, local, extra in rows:
         text += f"""listen {name}
   bind {where.services}:{port} ssl crt {INSIDE}/etc/tls/services.pem alpn http/1.1
@@ -150,10 +160,10 @@ defaults
     return text
 
 
-def firewall(where: Wiring) -> str:
+def firewall(where: Wiring, offered: Iterable[apis.Api]) -> str:
     """Of the lab's own network namespace: what the world and the instances may reach."""
     tcp = ", ".join(
-        str(port) for port in (*(a.port for a in apis.APIS), apis.REGISTRY_PORT, apis.MIRROR_PORT, apis.NAMES_PORT)
+        str(port) for port in (*(api.port for api in offered), apis.REGISTRY_PORT, apis.MIRROR_PORT, apis.NAMES_PORT)
     )
     return f"""flush ruleset
 table inet lab {{

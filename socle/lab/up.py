@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ from socle.errors import MachineError
 from socle.files import write_file
 from socle.lab import (
     access,
+    apis,
     authority,
     configuration,
     console,
     container_image,
+    credential,
     down,
     layers,
     link,
     machine,
+    optional,
     passwords,
     preflight,
     recipes,
@@ -32,10 +36,14 @@ from socle.lab import (
     wiring,
     world,
 )
+from socle.lab.apis import SERVICE_USERS
 from socle.lab.console import phase
+from socle.lab.optional.group import Group
 from socle.messages import _
 
 READY = wiring.RUN / "ready.json"
+LAYERS = wiring.RUN / "layers.json"  # what the lab that runs was made from
+FIREWALL = "nft.conf"
 PATIENCE = 240.0  # seconds for all services to answer on a busy machine
 
 
@@ -56,6 +64,10 @@ class Layers:
     def all(self) -> tuple[layers.Layer, ...]:
         return self.userland, self.openstack, self.database, self.node_image
 
+    @property
+    def names(self) -> list[str]:
+        return [layer.path.name for layer in self.all]
+
     def build(self) -> None:
         """Two chains side by side: the cloud's own root, and the image of its instances."""
         chains: tuple[tuple[layers.Layer, ...], ...] = (
@@ -71,15 +83,22 @@ class Layers:
             list(pool.map(chain, chains))
 
 
-def up() -> None:
-    """Raises MachineError; what is done stays done, and the next call goes on from there."""
-    if running_and_ready():
+def up(asked: Iterable[str] = ()) -> None:
+    """`asked`: optional groups, beside those that the lab has.
+
+    Raises MachineError; what is done stays done, and the next call goes on from there.
+    """
+    where = wiring.wiring()
+    if running_and_ready(asked):
+        hand_out(where, passwords.load(wiring.SECRETS, SERVICE_USERS))
         console.say(_("the lab is up"))
         return
     preflight.require_programs()
-    host, where = machine.read(), wiring.wiring()
+    host = machine.read()
     stack = Layers.of(host)
-    if not world.pid():
+    if world.pid():
+        require_same(stack)
+    else:
         if wiring.HOME.exists():
             down.clean(stack.userland.path / "root")
         link.require_free(where)
@@ -87,30 +106,63 @@ def up() -> None:
         preflight.require_space([layer for layer in stack.all if not layer.built])
     layers.remove_leftovers()
     stack.build()
-    secrets = passwords.load(wiring.SECRETS, services_users())
+    secrets = passwords.load(wiring.SECRETS, SERVICE_USERS)
     access.prepare()
+    groups = optional.remember(asked)
     if not world.pid():
         with phase(_("configure")):
             configure(host, where, secrets, stack)
+            list_services(where, groups)
+            write_file(LAYERS, json.dumps(stack.names))
         with phase(_("namespaces")):
             boot(stack)
+    else:
+        list_services(where, groups)
+        world.reread()
+        world.inside(["nft", "-f", f"{wiring.INSIDE}/etc/{FIREWALL}"])
     link.connect(where, world.pid(), stack.userland.path / "root", host.resolvers)
-    access.write(where, secrets)
     wait_for_services(("keystone", "tls"))
-    offer(where, secrets, stack)
+    once_it_answers(lambda: hand_out(where, secrets))
+    offer(where, secrets, stack, groups)
     wait_for_services(())
-    READY.write_text(json.dumps({"layers": [layer.path.name for layer in stack.all], "at": time.time()}))
+    write_file(READY, json.dumps({"groups": groups, "at": time.time()}))
     console.say(_("the lab is up: {url}").format(url=f"https://{where.services}:5000/v3"))
 
 
-def services_users() -> tuple[str, ...]:
-    from socle.lab.apis import SERVICE_USERS
+def running_and_ready(asked: Iterable[str] = ()) -> bool:
+    """With every group that is asked for or was."""
+    if not world.pid() or not LAYERS.exists() or unready(()):
+        return False
+    try:
+        done = json.loads(READY.read_text())
+    except FileNotFoundError:
+        return False
+    return {*asked, *optional.remembered()} <= set(done.get("groups", ()))
 
-    return SERVICE_USERS
+
+def require_same(stack: Layers) -> None:
+    """SOC-6013 when the lab that runs was made from other layers: what is added would not fit."""
+    try:
+        runs = json.loads(LAYERS.read_text())
+    except FileNotFoundError:
+        runs = None
+    if runs != stack.names:
+        raise MachineError(
+            "SOC-6013", _("the lab that runs was made by another version of Socle"), hint="socle lab down; socle lab up"
+        )
 
 
-def running_and_ready() -> bool:
-    return bool(world.pid()) and READY.exists() and not unready(())
+def hand_out(where: wiring.Wiring, secrets: dict[str, str]) -> None:
+    """What an operator gets; the credential is another one when the last is about to end."""
+    given = credential.ensure(where, secrets)
+    access.write(where, secrets, given.id, given.secret)
+
+
+def list_services(where: wiring.Wiring, groups: Sequence[str]) -> None:
+    """What runs, and what the firewall lets in for it."""
+    rows = [*services.table(where), *optional.rows(where, groups)]
+    write_file(wiring.ETC / "services.json", json.dumps(rows, indent=1))
+    write_file(wiring.ETC / FIREWALL, surroundings.firewall(where, apis.offered(groups)))
 
 
 def configure(host: machine.Machine, where: wiring.Wiring, secrets: dict[str, str], stack: Layers) -> None:
@@ -129,10 +181,8 @@ def configure(host: machine.Machine, where: wiring.Wiring, secrets: dict[str, st
         "chrony.conf": surroundings.chrony(where),
         "registry.yml": surroundings.registry(),
         "mirror/acng.conf": surroundings.mirror(where, host),
-        "haproxy.cfg": surroundings.haproxy(where),
-        "nft.conf": surroundings.firewall(where),
+        "tls.cfg": surroundings.haproxy(where, "tls", apis.APIS, registry=True),
         "mysql-start.sql": start_sql(secrets, where),
-        "services.json": json.dumps(services.table(where), indent=1),
     }
     for name, text in texts.items():
         write_file(etc / name, text)
@@ -152,8 +202,11 @@ def configure(host: machine.Machine, where: wiring.Wiring, secrets: dict[str, st
 def data_folders(stack: Layers) -> None:
     for name in ("glance", "glance-staging", "glance-tasks", "nova", "neutron", "cinder/volumes", "instances"):
         (wiring.DATA / name).mkdir(parents=True, exist_ok=True)
-    for name in (*wiring.COMPUTE_HOSTS,):
+    for name in wiring.wiring().hosts:
         (wiring.DATA / name).mkdir(exist_ok=True)
+    for group in optional.GROUPS.values():
+        for name in group.folders:
+            (wiring.HOME / name).mkdir(parents=True, exist_ok=True)
     for name in ("glance", "nova", "neutron", "cinder"):
         (wiring.RUN / name).mkdir(exist_ok=True)
     for keys in ("fernet", "credential"):
@@ -200,7 +253,7 @@ def start_sql(secrets: dict[str, str], where: wiring.Wiring) -> str:
         "GRANT ALL ON *.* TO lab@'127.0.0.1';",
     ]
     users = {"admin": secrets["admin"], where.project: secrets["operator"]}
-    users |= {user: secrets[user] for user in services_users()}
+    users |= {user: secrets[user] for user in SERVICE_USERS}
     for user, password in users.items():
         lines.append(
             "UPDATE keystone.password p JOIN keystone.local_user u ON u.id = p.local_user_id "  # noqa: S608
@@ -254,20 +307,25 @@ def wait_for_services(names: tuple[str, ...]) -> None:
             time.sleep(0.1)
 
 
-def offer(where: wiring.Wiring, secrets: dict[str, str], stack: Layers) -> None:
-    """Image, flavours, network, volume type: each as soon as its service answers."""
+def offer(where: wiring.Wiring, secrets: dict[str, str], stack: Layers, groups: Sequence[str]) -> None:
+    """Image, flavours, zones, network, volume type, optional services: each as soon as its service answers."""
     disk = stack.node_image.path / "disk.raw"
-    needs: tuple[tuple[str, tuple[str, ...], Callable[[Any], None]], ...] = (
+    needs: list[tuple[str, tuple[str, ...], Callable[[Any], None]]] = [
         (_("offer the image"), ("glance",), lambda cloud: seed.image(cloud, where, disk)),
-        (_("offer the external network"), ("neutron",), lambda cloud: seed.external_network(cloud, where)),
-        (_("offer flavours, wait for the compute hosts"), ("nova",), lambda cloud: computing(cloud, where)),
-        (_("offer the volume type"), ("cinder",), lambda cloud: seed.volume_type(cloud, where)),
+        (_("offer the external network"), ("neutron",), lambda cloud: networking(cloud, where)),
+        (_("offer flavours and zones, wait for the compute hosts"), ("nova",), lambda cloud: computing(cloud, where)),
+        (_("offer the volume type"), ("cinder",), lambda cloud: storage(cloud, where)),
         (
             _("offer the container image"),
             ("registry",),
             lambda _cloud: container_image.offer(f"registry.{where.domain}"),
         ),
-    )
+    ]
+    for group in (optional.GROUPS[name] for name in groups):
+        rows = tuple(row["name"] for row in group.services(where))
+        # Octavia and Designate answer through Neutron, Cinder asks Barbican: all is there when they are offered.
+        name = _("offer {service}").format(service=group.name)
+        needs.append((name, (*rows, "neutron", "cinder"), partial(offer_group, where, secrets, group)))
 
     def one(need: tuple[str, tuple[str, ...], Callable[[Any], None]]) -> None:
         name, wanted, action = need
@@ -277,14 +335,15 @@ def offer(where: wiring.Wiring, secrets: dict[str, str], stack: Layers) -> None:
         if unready(wanted):
             return  # reported by who waits for all
         with phase(name):
-            _once_it_answers(lambda: action(seed.connect(where, secrets["admin"], access.CERTIFICATE)), end)
+            once_it_answers(lambda: action(seed.connect(where, secrets["admin"], access.CERTIFICATE)), end)
 
     with ThreadPoolExecutor(len(needs)) as pool:
         list(pool.map(one, needs))
 
 
-def _once_it_answers(action: Callable[[], None], end: float) -> None:
+def once_it_answers(action: Callable[[], None], end: float = 0.0) -> None:
     """TLS in front answers 502 or 503 for a moment after a service is ready behind it."""
+    end = end or time.monotonic() + PATIENCE
     from keystoneauth1.exceptions.http import HttpServerError
     from openstack.exceptions import HttpException
 
@@ -299,5 +358,23 @@ def _once_it_answers(action: Callable[[], None], end: float) -> None:
 
 
 def computing(cloud: Any, where: wiring.Wiring) -> None:
+    seed.project_quotas(cloud, where, "compute")
     seed.flavours(cloud, where)
-    seed.wait_for_hosts(cloud)
+    seed.wait_for_hosts(cloud, where)
+    seed.zones(cloud, where)
+
+
+def networking(cloud: Any, where: wiring.Wiring) -> None:
+    seed.project_quotas(cloud, where, "network")
+    seed.external_network(cloud, where)
+
+
+def storage(cloud: Any, where: wiring.Wiring) -> None:
+    seed.project_quotas(cloud, where, "volume")
+    seed.volume_type(cloud, where)
+
+
+def offer_group(where: wiring.Wiring, secrets: dict[str, str], group: Group, cloud: Any) -> None:
+    """Into the catalogue first; a token made after that knows the service."""
+    seed.register(cloud, where, group.api)
+    group.offer(seed.connect(where, secrets["admin"], access.CERTIFICATE), where, secrets)

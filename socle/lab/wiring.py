@@ -26,6 +26,8 @@ LOG = HOME / "log"
 INIT = RUN / "init.json"  # process of the lab's PID 1, with its start time
 SERVICES = RUN / "services.json"  # written by the supervisor
 SECRETS = HOME / "secrets.json"
+CREDENTIAL = HOME / "credential.json"  # the operator's, with the day it ends
+GROUPS = HOME / "groups.json"  # optional services that were asked for, until `down`
 
 INSIDE = "/lab"  # data, etc, run, log and mirror are bound below it
 VENV = "/opt/openstack"
@@ -35,7 +37,6 @@ DEVICE = "socle0"  # host end of the link
 TABLE = "socle_lab"  # nftables table on the host
 CGROUP = "socle-lab"
 CHASSIS = "lab"  # the one OVN chassis
-COMPUTE_HOSTS = ("lab-1", "lab-2", "lab-3")
 LOCAL_PORTS = 20000  # an API listens on loopback at its public port plus this; TLS is in front
 DYNAMIC_ZONES = ("example",)  # zones that take RFC 2136 updates with the operator's key
 TSIG_NAME = "socle"
@@ -54,7 +55,7 @@ class Wiring:
     domain: str
     region: str
     project: str
-    zone: str
+    hosts: dict[str, str]  # compute host: its zone
     external_network: str
     volume_type: str
     image: str
@@ -63,6 +64,13 @@ class Wiring:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(f"{name}.{self.domain}" for name in ("ns", "registry", "mirror", "time", "cloud"))
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.hosts.values()))
+
+    def hosts_of(self, zone: str) -> tuple[str, ...]:
+        return tuple(host for host, its_zone in self.hosts.items() if its_zone == zone)
 
 
 def cloud_file() -> dict[str, Any]:
@@ -86,12 +94,18 @@ def wiring() -> Wiring:
         domain=lab["domain"],
         region=cloud["region"],
         project=cloud["project"],
-        zone=cloud["zones"][0],
+        hosts=hosts({zone: lab["hosts"][zone] for zone in cloud["zones"]}),
         external_network=cloud["external_network"]["name"],
         volume_type=cloud["volume_types"][0],
         image=next(iter(cloud["images"].values()))["name"],
         flavours=cloud["flavours"],
     )
+
+
+def hosts(zones: dict[str, int]) -> dict[str, str]:
+    """{zone: number of compute hosts} as {host: zone}, the hosts numbered through."""
+    placed = [zone for zone, count in zones.items() for _ in range(count)]
+    return {f"lab-{number}": zone for number, zone in enumerate(placed, 1)}
 
 
 def layers_dir() -> Path:

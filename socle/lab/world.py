@@ -177,6 +177,11 @@ def inside(
     return run(command_inside(command, environment), stdin=stdin, check=check)
 
 
+def reread() -> None:
+    """The supervisor reads its table again and starts what is new in it."""
+    os.kill(pid(), signal.SIGHUP)
+
+
 def end(orderly: bool) -> None:
     """Ends PID 1, which takes every process and mount along. Orderly: instances and services stop first."""
     first = pid()

@@ -82,6 +82,7 @@ class LabWiring(Section):
     services_address: IPv4Address
     floating_pool: tuple[IPv4Address, IPv4Address]
     domain: str
+    hosts: dict[str, Annotated[int, Field(ge=1, description="compute hosts of each zone")]]
 
 
 class Cloud(Section):

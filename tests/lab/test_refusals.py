@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from socle.lab import access, passwords, seed, up, wiring
+from socle.lab import access, apis, passwords, seed, up, wiring
 from tests.lab.conftest import SOCLE, Deployment, write_stack
 
 pytestmark = pytest.mark.lab
@@ -25,7 +25,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
 @pytest.fixture
 def two_instances_left() -> Iterator[None]:
     where = wiring.wiring()
-    password = passwords.load(wiring.SECRETS, up.services_users())["admin"]
+    password = passwords.load(wiring.SECRETS, apis.SERVICE_USERS)["admin"]
     with seed.connect(where, password, access.CERTIFICATE) as cloud:
         project = cloud.identity.find_project(where.project, ignore_missing=False).id
         before = cloud.get_compute_quotas(project)

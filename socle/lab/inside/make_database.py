@@ -15,7 +15,10 @@ from pathlib import Path
 LAB = Path("/lab")
 BIN = "/opt/openstack/bin"
 SOCKET = LAB / "run/mysql/mysqld.sock"
-DATABASES = ("keystone", "placement", "glance", "nova_api", "nova_cell0", "nova_cell1", "neutron", "cinder")
+DATABASES = (
+    "keystone", "placement", "glance", "nova_api", "nova_cell0", "nova_cell1", "neutron", "cinder",
+    "octavia", "designate", "barbican",
+)  # fmt: skip
 URL = "{scheme}://{username}:{password}@{hostname}:{port}"
 VOID = "void"
 JOBS = (
@@ -32,6 +35,9 @@ JOBS = (
     ),
     ("neutron-db-manage --config-file /lab/etc/home/.neutron/neutron.conf upgrade heads",),
     ("cinder-manage db sync",),
+    ("octavia-db-manage upgrade head",),
+    ("designate-manage --config-file /lab/etc/home/.designate/designate.conf database sync",),
+    ("barbican-manage db upgrade",),
 )
 
 
@@ -75,6 +81,9 @@ def identity(plan: dict) -> None:
     first.bootstrap()
     api = provider_api.ProviderAPIs
     roles = {role["name"]: role["id"] for role in api.role_api.list_roles()}
+    for name in set(plan["roles"]) - set(roles):
+        roles[name] = uuid.uuid4().hex
+        api.role_api.create_role(roles[name], {"id": roles[name], "name": name, "domain_id": None, "description": ""})
 
     def project(name: str) -> str:
         new = uuid.uuid4().hex
@@ -92,7 +101,7 @@ def identity(plan: dict) -> None:
     service_project = project("service")
     for name in plan["users"]:
         user(name, service_project, ("admin", "service"))
-    user(plan["project"], project(plan["project"]), ("member",))
+    user(plan["project"], project(plan["project"]), plan["roles"])
     for name, kind, public, local in plan["catalogue"][1:]:
         service = uuid.uuid4().hex
         api.catalog_api.create_service(service, {"id": service, "name": name, "type": kind, "enabled": True})
