@@ -63,6 +63,7 @@ def deploy(loaded: LoadedStack, topology: Topology) -> None:
 def _provider(name: str, cloud: Cloud) -> Provider:
     """Where to deploy is in the cloud file; who deploys (user or application credential) is in OS_* variables.
 
+    An application credential names its project itself, and the plugin then leaves `tenant_name` out of its request.
     What the SDK would fill in from the caller's environment is written out: the same plan for everyone.
     """
     return Provider(

@@ -82,6 +82,10 @@ CODES: dict[str, Code] = {
     "SOC-4108": Code("Resources of the stack are in the cloud and not in its state.", _CLOUD),
     "SOC-4109": Code("The cloud answered with an error of its own.", "Try again; then ask the cloud's operators."),
     "SOC-4110": Code("The cloud answered, and its answer could not be read.", "Try again; then report it."),
+    "SOC-4111": Code(
+        "The credentials belong to another project than the one of the cloud file.",
+        "Correct `project` in the cloud file, or use an application credential of that project.",
+    ),
     "SOC-4201": Code("The cloud lacks something that the cloud file says it has.", "Correct the cloud file."),
     "SOC-4202": Code("The project's quota is too small for this stack.", "Ask the provider for the amount named."),
     "SOC-5001": Code("The cloud program gave no address of these nodes.", "Run `socle up` again."),
@@ -116,6 +120,10 @@ CODES: dict[str, Code] = {
     "SOC-6010": Code("The lab's namespaces could not be made.", "See the hint, then `socle lab down`."),
     "SOC-6011": Code("The lab did not start.", "See the log that the error names, then `socle lab up` again."),
     "SOC-6012": Code("The lab's compute hosts did not appear.", "Run `socle lab up` again: it resumes."),
+    "SOC-6013": Code(
+        "The lab that runs was made by another version of Socle; services cannot be added to it.",
+        "Run `socle lab down`, then `socle lab up`.",
+    ),
     "SOC-7001": Code("The machine refused a file or a connection.", "The error names it: check rights and space."),
     "SOC-7102": Code("The passphrase file does not exist.", "Check the variable that names it."),
     "SOC-7103": Code("The disk that keeps the state is full.", "Free space; the state is whole."),

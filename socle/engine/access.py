@@ -32,6 +32,12 @@ _VARIABLES = {
     "application_credential_name": "OS_APPLICATION_CREDENTIAL_NAME",
     "application_credential_secret": "OS_APPLICATION_CREDENTIAL_SECRET",
 }
+# What else the plugin would take from the caller's environment: a stray password wins over an application credential, a
+# project's number over its name.
+_NOT_THE_CALLERS = (
+    "OS_TOKEN", "OS_AUTH_TOKEN", "OS_TENANT_ID", "OS_PROJECT_ID", "OS_TENANT_NAME", "OS_PROJECT_NAME",
+    "OS_DOMAIN_ID", "OS_DOMAIN_NAME", "OS_DEFAULT_DOMAIN", "OS_SYSTEM_SCOPE", "OS_CERT", "OS_KEY",
+)  # fmt: skip
 
 
 def _region(loaded: LoadedStack) -> Any:
@@ -63,16 +69,18 @@ def _region(loaded: LoadedStack) -> Any:
 
 
 def environment(loaded: LoadedStack) -> dict[str, str]:
-    """The secret half of the provider's settings, for the engine's environment."""
+    """The secret half of the provider's settings, for the engine's environment; what is not used is empty."""
     config = _region(loaded).config
-    variables = {name: str(config["auth"][key]) for key, name in _VARIABLES.items() if config["auth"].get(key)}
+    variables = {name: str(config["auth"].get(key) or "") for key, name in _VARIABLES.items()}
+    variables |= dict.fromkeys(_NOT_THE_CALLERS, "")
     if authority := config.get("cacert"):
         variables["OS_CACERT"] = str(authority)
     return variables
 
 
 def connect(loaded: LoadedStack) -> Connection:
-    """An authenticated connection. Raises CloudError: unreachable, refused, or an untrusted certificate."""
+    """An authenticated connection. Raises CloudError: unreachable, refused, of another project, or a certificate that
+    is not trusted."""
     import openstack
     from keystoneauth1 import exceptions
 
@@ -93,7 +101,24 @@ def connect(loaded: LoadedStack) -> Connection:
             )
             raise CloudError("SOC-4104", message.format(url=url), hint=hint) from None
         raise _unreachable(loaded, error) from None
+    _require_project(loaded, connection)
     return connection
+
+
+def _require_project(loaded: LoadedStack, connection: Connection) -> None:
+    """An application credential names its project itself: resources would be made there, whatever the cloud file says.
+
+    Raises CloudError.
+    """
+    auth = connection.session.auth
+    project = auth.get_access(connection.session).project_name if auth else None
+    if project != loaded.cloud.project:
+        message = _("the credentials are of another project than the cloud file's: {theirs} is not {ours}")
+        raise CloudError(
+            "SOC-4111",
+            message.format(theirs=project or "?", ours=loaded.cloud.project),
+            hint=_("see project in the cloud file"),
+        )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from socle.lab import access, up, wiring, world
+from socle.lab import access, optional, up, wiring, world
 from socle.messages import _
 
 # The kernel is the host's, and instances share it.
@@ -16,7 +16,8 @@ CANNOT_SHOW = (
     "kernel, vm and fs sysctl keys",
     "encryption at rest",
     "memory limits of units",
-    "several regions or zones",
+    "several regions",
+    "a zone's own power, network and disks",
 )
 
 
@@ -27,6 +28,7 @@ def seen() -> dict[str, Any]:
     ready = running and up.running_and_ready()
     return {
         "state": "up" if ready else "starting" if running else "down",
+        "groups": list(optional.remembered()) if running else [],
         "services": {name: bool(state.get("state") in ("ready", "done")) for name, state in services.items()},
         "access": str(wiring.ACCESS),
         "authority": str(access.CERTIFICATE),
@@ -43,6 +45,8 @@ def as_text() -> str:
     found = seen()
     lines = [_("lab: {state}").format(state=_(found["state"]))]
     waiting = [name for name, ready in found["services"].items() if not ready]
+    if found["groups"]:
+        lines.append(_("beside what every lab runs: {names}").format(names=", ".join(found["groups"])))
     if found["services"]:
         lines.append(
             _("services: {ready} of {all} ready").format(

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from socle.stack import load_stack
+from socle.topology import derive
 from tests.conftest import ROOT
 
 CONFIGURING = ("proof-media-", "proof-turn-")  # a line of `up` about a task on such a node
@@ -32,6 +34,9 @@ class Deployment:
     @property
     def file(self) -> Path:
         return self.folder / "stacks" / f"{self.name}.yaml"
+
+    def nodes(self, tier: str) -> list[str]:
+        return [node.name for node in derive(load_stack(str(self.file))).tier(tier).nodes]
 
     @property
     def env(self) -> dict[str, str]:

@@ -165,7 +165,7 @@ def test_what_holds_data_is_not_taken_away_unasked(stack: Deployment) -> None:
         stack.file.write_text(before)
     assert refused.returncode == 3, refused.stdout + refused.stderr
     assert "SOC-3201" in refused.stderr
-    assert {"engine-media-nova-1", "engine-media-nova-2", "engine-turn-nova-1"} <= set(refused.stderr.split())
+    assert {*stack.nodes("media"), *stack.nodes("turn")} <= set(refused.stderr.split())
     assert "cloud: no operation" in stack.socle("up", "engine", "--yes", "--cloud-only").stdout
 
 

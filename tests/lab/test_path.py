@@ -63,7 +63,7 @@ def test_the_service_is_proven_from_outside(deployed: Deployment) -> None:
 @pytest.fixture
 def coturn_stopped(deployed: Deployment) -> Iterator[str]:
     """The node whose coturn is stopped for one test."""
-    node = "proof-turn-nova-1"
+    node = deployed.nodes("turn")[0]
     on(deployed, node, "sudo", "systemctl", "stop", "coturn")
     yield node
     on(deployed, node, "sudo", "systemctl", "start", "coturn")

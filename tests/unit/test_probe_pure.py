@@ -21,7 +21,7 @@ from socle.stack import load_stack
 from socle.topology import derive
 
 DEMO = derive(load_stack("demo"))
-TURN = Spot("demo-turn-nova-1", "turn", "10.64.3.10", "198.51.100.13")
+TURN = Spot("demo-turn-zone-1-1", "turn", "10.64.3.10", "198.51.100.13")
 
 
 def scan(*opened: int, scanned: int = 65535, complete: bool = True) -> Scan:
@@ -136,10 +136,10 @@ def test_media_must_come_from_a_media_node() -> None:
 
 def call(path: str, failure: str = "") -> CallResult:
     relay = None if path == "direct" else TURN.name
-    return CallResult(path, "test", relay=relay, edge="demo-edge-nova-1", failure=failure)  # type: ignore[arg-type]
+    return CallResult(path, "test", relay=relay, edge="demo-edge-zone-1-1", failure=failure)  # type: ignore[arg-type]
 
 
-MEDIA = ("demo-media-nova-1", "demo-media-nova-2")
+MEDIA = ("demo-media-zone-1-1", "demo-media-zone-1-2")
 
 
 def test_a_dead_relay_is_named_with_its_flows_and_calls() -> None:
@@ -162,7 +162,7 @@ def test_a_relay_that_answers_and_carries_nothing_points_behind_it() -> None:
 
 
 def test_a_dead_front_explains_every_call() -> None:
-    down = [Check("flow", "https", "fail", "refused", "demo-edge-nova-1")]
+    down = [Check("flow", "https", "fail", "refused", "demo-edge-zone-1-1")]
     (cause,) = causes(down, [call(path, "x") for path in ("direct", "turn-udp", "turn-tls")], MEDIA)
     assert cause.calls == ("direct", "turn-udp", "turn-tls")
 
