@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from socle.engine import access
+from socle.lab import apis
 from socle.stack import load_stack
 from tests.lab.conftest import SOCLE
 
@@ -29,6 +31,24 @@ def test_every_public_endpoint_is_tls_and_trusted() -> None:
     addresses = [end["url"] for service in catalogue for end in service["endpoints"] if end["interface"] == "public"]
     assert len(addresses) >= 6
     assert all(address.startswith("https://198.51.100.2:") for address in addresses)
+
+
+def test_a_service_that_was_not_asked_for_is_absent() -> None:
+    """Neither in the catalogue nor behind a port; the ones that run are both."""
+    cloud = access.connect(load_stack("demo"))
+    status = subprocess.run([str(SOCLE), "lab", "status", "--json"], capture_output=True, text=True, check=True)
+    offered = apis.offered(json.loads(status.stdout)["groups"])
+    known = {api.kind: api for api in apis.BY_NAME.values()}
+    assert {entry["type"] for entry in cloud.service_catalog} & set(known) == {api.kind for api in offered}
+    assert {api.name for api in known.values() if answers("198.51.100.2", api.port)} == {api.name for api in offered}
+
+
+def answers(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_it_offers_what_the_cloud_file_says() -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from socle.engine import access
 from socle.nodes.vault import read_vault
+from socle.stack import load_stack
+from socle.topology import derive
 from tests.lab.conftest import Deployment
 
 pytestmark = pytest.mark.lab
@@ -58,6 +61,16 @@ def test_the_service_is_proven_from_outside(deployed: Deployment) -> None:
         assert len(call["received"]) == 2, call
         assert all(count > 0 for got in call["received"] for count in got.values()), call
         assert {pair["local"] == "relay" for pair in call["pairs"]} == {path in RELAYED}, call
+
+
+def test_nodes_are_in_their_zone_and_those_of_a_tier_on_hosts_of_their_own(deployed: Deployment) -> None:
+    cloud = access.connect(load_stack(str(deployed.file)))
+    found = {server.name: server for server in cloud.compute.servers() if server.name.startswith("proof-")}
+    tiers = derive(load_stack(str(deployed.file))).tiers
+    assert {node.name for tier in tiers for node in tier.nodes} == set(found)
+    for tier in tiers:
+        assert [found[node.name].availability_zone for node in tier.nodes] == [node.zone for node in tier.nodes]
+        assert len({found[node.name].host_id for node in tier.nodes}) == len(tier.nodes)
 
 
 @pytest.fixture
