@@ -96,14 +96,21 @@ def rows() -> list[Record]:
 
 def offer(_cloud: Any, where: Wiring, secrets: Mapping[str, str]) -> None:
     """The operator's pair of keys for S3: its application credential may not make one."""
+    from openstack.exceptions import raise_from_response
+
     from socle.lab import seed
 
     with seed.connect(where, secrets["operator"], access.CERTIFICATE, where.project, where.project) as own:
         pairs = f"/users/{own.current_user_id}/credentials/OS-EC2"
-        known = own.identity.get(pairs).json()["credentials"]
-        if not known:
-            known = [own.identity.post(pairs, json={"tenant_id": own.current_project_id}).json()["credential"]]
-    access.write_s3(known[0]["access"], known[0]["secret"])
+        listed = own.identity.get(pairs)
+        raise_from_response(listed)
+        if known := listed.json()["credentials"]:
+            pair = known[0]
+        else:
+            made = own.identity.post(pairs, json={"tenant_id": own.current_project_id})
+            raise_from_response(made)
+            pair = made.json()["credential"]
+    access.write_s3(pair["access"], pair["secret"])
 
 
 GROUP = Group("object-store", files, rows, ("data/swift/disk",), offer)

@@ -1,6 +1,6 @@
 """Swift's rings: where each kind of store keeps what. Here always on one device, in one copy.
 
-    python -m socle_lab.swift_rings FOLDER KIND:PORT...        rings that are there stay as they are
+python -m socle_lab.swift_rings FOLDER KIND:PORT...        rings that are there stay as they are
 """
 
 import os
