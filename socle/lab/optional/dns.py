@@ -28,6 +28,7 @@ def files(common: Common) -> dict[str, str]:
             **common.messages,
             "state_path": f"{INSIDE}/data/designate",
             "default_ttl": 60,
+            "rpc_response_timeout": 15,  # the first question to a central that still starts is lost
             "quota_zones": ZONES,
         },
         "storage:sqlalchemy": database("designate", common.secrets),
