@@ -132,7 +132,7 @@ def balancer(cloud: Any, net: Any, machines: tuple[Plugged, Plugged]) -> Iterato
     yield SimpleNamespace(url=f"http://{address.floating_ip_address}:{PORT}/", pool=pool)
     cloud.network.delete_ip(address)
     balancing.delete_load_balancer(made.id, cascade=True)
-    until(lambda: not balancing.find_load_balancer(made.id))
+    until(lambda: made.id not in {one.id for one in balancing.load_balancers()})
 
 
 def test_a_dead_member_is_taken_out_and_comes_back(
@@ -176,7 +176,7 @@ def zone(cloud: Any) -> Iterator[Any]:
     made = cloud.dns.create_zone(name="visio.services.example.", email="hostmaster@services.example")
     yield made
     cloud.dns.delete_zone(made)
-    until(lambda: not cloud.dns.find_zone(made.name))
+    until(lambda: made.id not in {one.id for one in cloud.dns.zones()})
 
 
 def resolve(name: str) -> list[str]:
