@@ -160,8 +160,8 @@ def test_a_dead_member_is_taken_out_and_comes_back(
     until(lambda: set(answers()) == {alive.name, victim.name})
     until(lambda: {status(machine) for machine in machines} == {"ONLINE"})
     victim.stop()
+    until(lambda: set(answers()) == {alive.name})  # one refusal or silence among twenty, and it is not out
     until(lambda: status(victim) == "ERROR")
-    assert set(answers()) == {alive.name}, "the dead member is still given connections"
     assert status(alive) == "ONLINE"
     victim.answer(PORT)
     until(lambda: status(victim) == "ONLINE")
