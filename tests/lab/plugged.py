@@ -5,11 +5,10 @@ of a test answers or asks. To OVN it is what an instance is: same port, same gro
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from socle.lab import services, world
@@ -24,8 +23,14 @@ class Answer(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("", int(sys.argv[2])), Answer).serve_forever()
 """
 FETCHING = """
-import ssl, sys, urllib.request
-answer = urllib.request.urlopen(sys.argv[1], context=ssl.create_default_context(cadata=sys.stdin.read()), timeout=10)
+import ssl, sys, urllib.error, urllib.request
+context = ssl.create_default_context(cadata=sys.stdin.read())
+try:
+    answer = urllib.request.urlopen(sys.argv[1], context=context, timeout=10)
+except urllib.error.HTTPError as error:  # 300, a list of versions, is one to this client
+    if error.code >= 400:
+        raise
+    answer = error
 sys.stdout.write(answer.read().decode())
 """
 
@@ -45,6 +50,7 @@ class Plugged:
 
     name: str
     address: str
+    answering: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def command(self, *command: str) -> list[str]:
         return world.command_inside(["ip", "netns", "exec", self.name, *command])
@@ -58,16 +64,14 @@ class Plugged:
 
     def answer(self, port: int) -> None:
         """Serves its own name until `stop`."""
-        subprocess.Popen(
-            self.command(PYTHON, "-c", ANSWERING, self.name, str(port)),
-            stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
-            stderr=sys.stderr,
-        )
+        command = self.command(PYTHON, "-c", ANSWERING, self.name, str(port))
+        self.answering.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
 
     def stop(self) -> None:
         for process in world.inside(["ip", "netns", "pids", self.name]).split():
             world.inside(["kill", "-9", process], check=False)
+        while self.answering:
+            self.answering.pop().wait(timeout=10)
 
 
 def ovs(*command: str) -> None:

@@ -62,14 +62,14 @@ def net(cloud: Any) -> Iterator[Any]:
     subnet = cloud.network.create_subnet(network_id=network.id, name=NAME, ip_version=4, cidr="10.95.0.0/24")
     outside = cloud.network.find_network(wiring.wiring().external_network, ignore_missing=False)
     router = cloud.network.create_router(name=NAME, external_gateway_info={"network_id": outside.id})
-    cloud.network.add_interface_to_router(router, subnet_id=subnet.id)
+    cloud.network.add_interface_to_router(router, subnet=subnet.id)
     group = cloud.network.create_security_group(name=NAME)
     cloud.network.create_security_group_rule(
         security_group_id=group.id, direction="ingress", ethertype="IPv4", protocol="tcp",
         port_range_min=PORT, port_range_max=PORT,
     )  # fmt: skip
     yield SimpleNamespace(network=network, subnet=subnet, group=group, outside=outside)
-    cloud.network.remove_interface_from_router(router, subnet_id=subnet.id)
+    cloud.network.remove_interface_from_router(router, subnet=subnet.id)
     cloud.network.delete_router(router)
     cloud.network.delete_security_group(group)
     cloud.network.delete_network(network)
@@ -132,7 +132,7 @@ def balancer(cloud: Any, net: Any, machines: tuple[Plugged, Plugged]) -> Iterato
     yield SimpleNamespace(url=f"http://{address.floating_ip_address}:{PORT}/", pool=pool)
     cloud.network.delete_ip(address)
     balancing.delete_load_balancer(made.id, cascade=True)
-    until(lambda: not balancing.find_load_balancer(made.id))
+    until(lambda: made.id not in {one.id for one in balancing.load_balancers()})
 
 
 def test_a_dead_member_is_taken_out_and_comes_back(
@@ -160,8 +160,8 @@ def test_a_dead_member_is_taken_out_and_comes_back(
     until(lambda: set(answers()) == {alive.name, victim.name})
     until(lambda: {status(machine) for machine in machines} == {"ONLINE"})
     victim.stop()
+    until(lambda: set(answers()) == {alive.name})  # one refusal or silence among twenty, and it is not out
     until(lambda: status(victim) == "ERROR")
-    assert set(answers()) == {alive.name}, "the dead member is still given connections"
     assert status(alive) == "ONLINE"
     victim.answer(PORT)
     until(lambda: status(victim) == "ONLINE")
@@ -176,7 +176,7 @@ def zone(cloud: Any) -> Iterator[Any]:
     made = cloud.dns.create_zone(name="visio.services.example.", email="hostmaster@services.example")
     yield made
     cloud.dns.delete_zone(made)
-    until(lambda: not cloud.dns.find_zone(made.name))
+    until(lambda: made.id not in {one.id for one in cloud.dns.zones()})
 
 
 def resolve(name: str) -> list[str]:
@@ -303,8 +303,8 @@ def test_zones_have_one_name_everywhere(cloud: Any, administrator: Any) -> None:
 @pytest.mark.parametrize("zone", load_stack("demo").cloud.zones)
 def test_a_zone_holds_what_is_asked_for_there(zone: str, cloud: Any, administrator: Any) -> None:
     where = wiring.wiring()
-    image = cloud.image.find_image(where.image, ignore_missing=False)
-    flavour = cloud.compute.find_flavor(min(where.flavours), ignore_missing=False)
+    (image,) = cloud.image.images(name=where.image)
+    (flavour,) = (one for one in cloud.compute.flavors() if one.name == "lab.small")
     server = cloud.compute.create_server(
         name=f"{NAME}-{zone}", image_id=image.id, flavor_id=flavour.id, networks="none", availability_zone=zone
     )
@@ -321,6 +321,7 @@ def test_a_zone_holds_what_is_asked_for_there(zone: str, cloud: Any, administrat
         cloud.compute.wait_for_delete(server, wait=60)
 
 
+@pytest.mark.filterwarnings("ignore:The field")  # the SDK's own, of a limit that nobody reads
 def test_the_project_has_limits(cloud: Any) -> None:
     limits = cloud.compute.get_limits().absolute
     compute = quotas.of("compute")
@@ -367,6 +368,7 @@ def test_a_user_with_a_password_deploys_as_well(tmp_path: Path) -> None:
     clouds["clouds"]["lab"] |= {
         "auth_type": "password",
         "auth": {
+            "auth_url": clouds["clouds"]["lab"]["auth"]["auth_url"],
             "username": where.project,
             "password": passwords.load(wiring.SECRETS, apis.SERVICE_USERS)["operator"],
             "user_domain_name": "Default",

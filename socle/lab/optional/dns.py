@@ -1,7 +1,7 @@
 """Zones and records: Designate over the BIND that answers in every lab.
 
 BIND takes each zone from Designate's own small server (`mdns`) and is told of new ones over its control channel. A zone
-of Designate's may lie below one that BIND serves itself: the longer name wins.
+of Designate's may lie below one that BIND serves itself: the longer name wins. 450 MB (PSS, measured).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def files(common: Common) -> dict[str, str]:
             **common.messages,
             "state_path": f"{INSIDE}/data/designate",
             "default_ttl": 60,
+            "rpc_response_timeout": 15,  # the first question to a central that still starts is lost
             "quota_zones": ZONES,
         },
         "storage:sqlalchemy": database("designate", common.secrets),

@@ -1,4 +1,5 @@
 """Secrets and keys: Barbican. They are encrypted in the database with a key of this lab (no hardware module).
+100 MB (PSS, measured).
 
 With it the lab offers a volume type that asks for encryption: Cinder makes the key and says that the volume is
 encrypted. Nothing encrypts it: instances share the host's kernel, which has no device mapper for them.

@@ -2,7 +2,7 @@
 
 S3's signatures are of keys that Keystone knows; the operator's pair is in the access folder. Versions work in both
 interfaces. S3's bucket policies, life cycles and object locks do not exist in Swift. What Swift's background processes
-do (copies, audits, removal of what expired from listings) has no place on one disk: they do not run.
+do (copies, audits, removal of what expired from listings) has no place on one disk: they do not run. 175 MB (PSS).
 """
 
 from __future__ import annotations
