@@ -17,7 +17,11 @@ SAID = 200  # characters of the cloud's own words that are repeated
 
 # Status -> code, sentence, what to do. {what}: the call, as `GET https://host/path`.
 ANSWERS: dict[int, tuple[str, str, str]] = {
-    401: ("SOC-4103", "the cloud refuses the credentials, at: {what}", "see user and password in clouds.yaml"),
+    401: (
+        "SOC-4103",
+        "the cloud refuses the credentials, at: {what}",
+        "see user, password or application credential in clouds.yaml",
+    ),
     403: (
         "SOC-4121",
         "the cloud forbids: {what}",
@@ -55,8 +59,13 @@ OTHER = (
 
 def refused(status: int, what: str, said: str = "") -> CloudError:
     """The error of an HTTP status. `said`: the cloud's own words."""
-    over = status in (403, 409) and "quota" in said.lower()  # Nova and Neutron say it so, Cinder with 413
-    code, sentence, remedy = ANSWERS.get(413 if over else 500 if status >= 500 else status, OTHER)
+    if status in (403, 409) and "quota" in said.lower():  # Nova and Neutron say it so, Cinder with 413
+        row = ANSWERS[413]
+    elif status == 404 and "application credential" in said.lower():  # Keystone, of one that was deleted or has expired
+        row = ANSWERS[401]
+    else:
+        row = ANSWERS.get(500 if status >= 500 else status, OTHER)
+    code, sentence, remedy = row
     return CloudError(code, _(sentence).format(what=what), hint=_hint(_(remedy), f"{status} {said}"))
 
 

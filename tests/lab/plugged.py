@@ -35,7 +35,7 @@ sys.stdout.write(answer.read().decode())
 """
 
 
-def until(what: Callable[[], Any], seconds: float = 60) -> Any:
+def until(what: Callable[[], Any], seconds: float = 180) -> Any:
     """The first true answer; the test fails where there is none in time."""
     end = time.monotonic() + seconds
     while not (found := what()):

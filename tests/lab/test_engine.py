@@ -227,7 +227,8 @@ def test_drift_tells_what_somebody_did_by_hand_and_what_it_does_to_the_controls(
     (edge,), (data,) = stack.nodes("edge"), stack.nodes("data")
     other = next(network.ports(name=f"{edge}-port"))
     strange = network.find_security_group("default", ignore_missing=False)
-    network.update_port(other, security_groups=[*other.security_group_ids, strange.id])
+    own = list(other.security_group_ids)
+    network.update_port(other, security_groups=[*own, strange.id])
     server = compute.find_server(data, ignore_missing=False)
     compute.resize_server(server, compute.find_flavor("lab.medium", ignore_missing=False))
     compute.wait_for_server(server, status="VERIFY_RESIZE", wait=180)
@@ -249,7 +250,7 @@ def test_drift_tells_what_somebody_did_by_hand_and_what_it_does_to_the_controls(
 
     network.delete_port(port)
     network.delete_security_group_rule(opened)
-    network.update_port(other, security_groups=other.security_group_ids)
+    network.update_port(other, security_groups=own)
     stack.socle("up", "engine", "--yes", "--cloud-only")
     assert "no difference" in stack.socle("drift", "engine").stdout
 
@@ -277,8 +278,8 @@ def test_down_needs_the_name_and_leaves_nothing(stack: Deployment, cloud: Connec
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
-        ({"password": "wrong"}, "SOC-4103", "refuses the credentials"),
-        ({"username": "nobody"}, "SOC-4103", "refuses the credentials"),
+        ({"application_credential_secret": "wrong"}, "SOC-4103", "refuses the credentials"),
+        ({"application_credential_id": "0" * 32}, "SOC-4103", "refuses the credentials"),
     ],
 )
 def test_wrong_credentials_are_one_clear_error(

@@ -35,6 +35,7 @@ def for_answer(patience: Patience, answer: Answer) -> Patience:
 OUTCOMES = [
     (error(403), "SOC-4121", 1),
     (error(404), "SOC-4122", 1),
+    (error(404, "Could not find Application Credential: 7f3"), "SOC-4103", 1),
     (error(409), "SOC-4123", 1),
     (error(413), "SOC-4105", 1),
     (error(403, "Quota exceeded for cores: Requested 4"), "SOC-4105", 1),
