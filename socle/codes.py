@@ -167,6 +167,10 @@ CODES: dict[str, Code] = {
         "The lab that runs was made by another version of Socle; services cannot be added to it.",
         "Run `socle lab down`, then `socle lab up`.",
     ),
+    "SOC-6014": Code(
+        "The machine's apt has no source of Debian packages, from which the lab is built.",
+        "Use a Debian machine, or add the source that the error names.",
+    ),
     "SOC-7001": Code("The machine refused a file or a connection.", "The error names it: check rights and space."),
     "SOC-7102": Code("The passphrase file does not exist.", "Check the variable that names it."),
     "SOC-7103": Code("The disk that keeps the state is full.", "Free space; the state is whole."),

@@ -54,9 +54,12 @@ def read() -> Machine:
 
 
 def debian_uri(uris: list[str], name: str) -> str:
-    """The host's own mirror of `debian` or `debian-security`; the published one where the host is not a Debian."""
-    found = next((uri.rstrip("/") for uri in uris if uri.rstrip("/").endswith(f"/{name}")), "")
-    return found or f"http://deb.debian.org/{name}"
+    """The host's own source of `debian` or `debian-security`: no other is known here. Raises MachineError (SOC-6014)."""
+    for uri in uris:
+        if uri.rstrip("/").endswith(f"/{name}"):
+            return uri.rstrip("/")
+    hint = _("add a source of Debian packages to apt, then: apt-get update")
+    raise MachineError("SOC-6014", "apt on this machine has no source of: {name}", hint=hint, name=name)
 
 
 def resolvers() -> tuple[str, ...]:
