@@ -54,7 +54,7 @@ def read() -> Machine:
 
 
 def debian_uri(uris: list[str], name: str) -> str:
-    """The host's own source of `debian` or `debian-security`: no other is known here. Raises MachineError (SOC-6014)."""
+    """The host's own source of `debian` or `debian-security`; no other is known. Raises MachineError (SOC-6014)."""
     for uri in uris:
         if uri.rstrip("/").endswith(f"/{name}"):
             return uri.rstrip("/")
