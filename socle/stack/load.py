@@ -133,7 +133,7 @@ def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc
             seats=people.seats,
         )
     yield from _address_problems(stack, cloud, doc)
-    needed = {"single": 1, "two-zones": 2, "three-zones": 3}[stack.availability]
+    needed = stack.availability.zones
     if needed > len(cloud.zones):
         yield InputError(
             "SOC-1205",

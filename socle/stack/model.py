@@ -67,6 +67,11 @@ class Availability(StrEnum):
     TWO_ZONES = "two-zones"
     THREE_ZONES = "three-zones"
 
+    @property
+    def zones(self) -> int:
+        """How many zones of the cloud the stack stands in."""
+        return list(Availability).index(self) + 1
+
 
 class Sensitivity(StrEnum):
     PUBLIC = "public"

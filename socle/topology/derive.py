@@ -19,7 +19,6 @@ from socle.topology.tiers import TIERS, TierKind
 
 FIRST_HOST = 10  # .1 is the router, .2 to .9 are left to the network's own services
 DEPLOYED_FEATURES: frozenset[str] = frozenset()
-ZONES = {"single": 1, "two-zones": 2, "three-zones": 3}
 
 
 def derive(loaded: LoadedStack) -> Topology:
@@ -62,7 +61,7 @@ def demand_of(stack: Stack, cloud: Cloud) -> Demand:
         transcription=features.transcription,
         subtitles=features.subtitles,
         telephony=features.telephony,
-        availability_zones=ZONES[stack.availability],
+        availability_zones=stack.availability.zones,
         retention_days=stack.retention.recordings,
         log_days=stack.retention.logs,
         lab=stack.environment == Environment.LAB,
@@ -99,7 +98,7 @@ def _tier(loaded: LoadedStack, name: str, kind: TierKind, sizing: Sizing) -> Tie
         wanted = replace(wanted, nodes=own.nodes or wanted.nodes, volume=own.volume or wanted.volume)
     block = list(stack.network.cidr.subnets(new_prefix=24))[kind.subnet]
     network = Network(f"{loaded.name}-{name}", name, str(block), str(block[1]))
-    zones = cloud.zones[: ZONES[stack.availability]]
+    zones = cloud.zones[: stack.availability.zones]
     count = min(wanted.nodes, kind.most or wanted.nodes)
     room = block.num_addresses - FIRST_HOST - 1
     if count > room:
