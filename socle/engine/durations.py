@@ -7,6 +7,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from socle.engine.operations import Operation, changes
@@ -32,7 +33,9 @@ class Durations:
         self._seconds[key] = [*self._seconds.get(key, []), round(seconds, 1)][-KEPT:]
 
     def save(self) -> None:
-        write_file(self._file, json.dumps(self._seconds, indent=1, sort_keys=True), durable=False)
+        """A memory that cannot be kept costs the next plan its estimate, never this apply."""
+        with suppress(OSError):
+            write_file(self._file, json.dumps(self._seconds, indent=1, sort_keys=True), durable=False)
 
     def estimate(self, found: Sequence[Operation]) -> float | None:
         """Seconds, as one type of resource waits for another; None when nothing like it was done here before."""

@@ -81,3 +81,11 @@ def test_time_is_said_once_every_kind_of_operation_was_seen(tmp_path: Path) -> N
         fresh.add("Instance create", seconds)
     fresh.save()
     assert Durations(tmp_path / "seen.json").estimate(found) == 20.0  # 17 of them, 16 at a time
+
+
+def test_a_memory_that_cannot_be_kept_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "no folder").write_text("")
+    lost = Durations(tmp_path / "no folder" / "seen.json")
+    lost.add("Instance create", 9.0)
+    lost.save()
+    assert (tmp_path / "no folder").read_text() == ""
