@@ -8,8 +8,11 @@ from pulumi_openstack import Provider
 from pulumi_openstack.compute import Keypair
 
 from infra.components.addresses import PublicAddresses
+from infra.components.front import Front
 from infra.components.labels import Labels
-from infra.components.network import Network, Router
+from infra.components.names import Names
+from infra.components.network import Network, Routing
+from infra.components.objects import Containers
 from infra.components.security import SecurityGroups, TierFirewall
 from infra.components.tier import Placement, Tier
 from socle.stack.cloud import Cloud
@@ -20,7 +23,8 @@ from socle.topology.openings import openings
 
 
 def deploy(loaded: LoadedStack, topology: Topology) -> None:
-    """Registers everything. Reads `socle:sshPublicKey`, the operator's public key; exports `nodes` and `records`."""
+    """Registers everything. Reads `socle:sshPublicKey`, the operator's public key. Exports `nodes`, `fronts`,
+    `records`."""
     public_key = pulumi.Config("socle").require("sshPublicKey")
     stack, cloud, labels = topology.stack, loaded.cloud, Labels.of(loaded)
     provider = _provider(f"{stack}-cloud", cloud)
@@ -29,11 +33,15 @@ def deploy(loaded: LoadedStack, topology: Topology) -> None:
     key_name = f"{stack}-operator"
     key_opts = ResourceOptions(provider=provider, delete_before_replace=True)
     keypair = Keypair(key_name, name=key_name, public_key=public_key, opts=key_opts)
-    names = [block.partition("/")[0] for block in topology.places[Place.NAMES]]
-    networks = {network.tier: Network(network, names, labels, parts) for network in topology.networks}
-    router = Router(f"{stack}-router", cloud.external_network.name, networks, labels, parts)
+    networks = _networks(topology, labels, parts)
+    between = Network(topology.transit.network, [], labels, parts)
+    routing = Routing(
+        stack, cloud.external_network.name, networks, (topology.transit, between), topology.cidr, labels, parts
+    )
     groups = SecurityGroups(f"{stack}-security-groups", [tier.name for tier in topology.tiers], labels, parts)
-    addresses = PublicAddresses(f"{stack}-public-addresses", topology.tiers, cloud.external_network.name, labels, parts)
+    addresses = PublicAddresses(
+        f"{stack}-public-addresses", topology.tiers, topology.fronts, cloud.external_network.name, labels, parts
+    )
 
     tiers = []
     for tier in topology.tiers:
@@ -42,12 +50,12 @@ def deploy(loaded: LoadedStack, topology: Topology) -> None:
         )
         placement = Placement(
             network=networks[tier.name],
-            interface=router.interfaces[tier.name],
+            interface=routing.interfaces.get(tier.name),
+            fronts=[front for front in topology.fronts if front.tier == tier.name],
             group=groups.ids[tier.name],
             firewall=firewall,
             addresses=addresses,
             image=cloud.images[tier.image],
-            volume_type=cloud.volume_types[0],
             group_policy=cloud.server_group_policy,
             key_name=key_name,
             keypair=keypair,
@@ -56,8 +64,40 @@ def deploy(loaded: LoadedStack, topology: Topology) -> None:
         )
         tiers.append(Tier(tier, placement, labels, parts))
 
+    fronts = {
+        plan.name: Front(
+            plan,
+            topology.tier(plan.tier).nodes,
+            topology.flows.get("https").port,
+            cloud.load_balancer.algorithm,
+            networks[plan.tier],
+            routing,
+            groups.ids[plan.tier],
+            addresses,
+            labels,
+            parts,
+        )
+        for plan in topology.fronts
+    }
+    records = {record.fqdn: addresses.of(record.tier) for record in topology.records}
+    if cloud.dns.update == "designate":
+        Names(topology.domain, loaded.stack.existing.zone, records, labels, parts)
+    if topology.containers:
+        Containers(topology.containers, labels, parts)
+
     pulumi.export("nodes", {name: node for tier in tiers for name, node in tier.nodes.items()})
-    pulumi.export("records", {record.fqdn: addresses.of(record.tier) for record in topology.records})
+    pulumi.export("fronts", {name: front.output for name, front in fronts.items()})
+    pulumi.export("records", records)
+
+
+def _networks(topology: Topology, labels: Labels, opts: ResourceOptions) -> dict[str, Network]:
+    """Nodes resolve names by the mirror nodes, which themselves ask the organisation's resolver."""
+    upstream = [block.partition("/")[0] for block in topology.places[Place.NAMES]]
+    mirrors = [node.address for node in topology.tier("mirror").nodes]
+    return {
+        plan.tier: Network(plan, upstream if plan.tier == "mirror" else mirrors, labels, opts)
+        for plan in topology.networks
+    }
 
 
 def _provider(name: str, cloud: Cloud) -> Provider:

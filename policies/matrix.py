@@ -13,6 +13,7 @@ from socle.topology.flows import PublicOf
 from socle.topology.openings import openings
 
 WORLD = ("0.0.0.0/0", "::/0")
+PORTLESS = ("vrrp",)
 WIDEST_ADMINISTRATION = 16  # our value: a wider block than a /16 is no place where administrators sit
 PROTECTED_PORTS = {22: "SSH", 3000: "Grafana", 5432: "PostgreSQL", 6379: "Valkey", 6789: "LiveKit metrics",
                    7880: "LiveKit signalling", 9100: "node metrics", 9641: "coturn metrics"}  # fmt: skip
@@ -56,8 +57,9 @@ def _expected(model: Model) -> dict[Opened, str]:
             if isinstance(one.remote, PublicOf):
                 remote = f"public {one.remote.tier}"
             else:
-                remote = f"tier {one.remote}" if one.remote_is_tier else one.remote
-            found[Opened(tier.name, one.direction, one.protocol, one.first, one.last, remote)] = one.flow
+                remote = f"tier {one.remote}" if one.remote_is_tier else _block(one.remote, model)
+            ports = _ports(one.protocol, one.first, one.last)
+            found[Opened(tier.name, one.direction, one.protocol, *ports, remote)] = one.flow
     return found
 
 
@@ -75,14 +77,18 @@ def _opened(rule: Resource, model: Model) -> Opened | None:
         return None
     low, high = rule.get("port_range_min"), rule.get("port_range_max")
     protocol = str(rule.get("protocol") or "any").lower()
-    return Opened(
-        tier,
-        str(rule.get("direction")),
-        protocol,
-        int(low) if isinstance(low, int | float | str) and str(low).isdigit() else 0,
-        int(high) if isinstance(high, int | float | str) and str(high).isdigit() else 65535,
-        _remote(rule, model),
-    )
+    return Opened(tier, str(rule.get("direction")), protocol, *_ports(protocol, low, high), _remote(rule, model))
+
+
+def _ports(protocol: str, low: Any, high: Any) -> tuple[int, int]:
+    """No port given is every port; a protocol that has none reaches none."""
+    if protocol in PORTLESS:
+        return 0, 0
+    return _number(low, 0), _number(high, 65535)
+
+
+def _number(value: Any, missing: int) -> int:
+    return int(value) if isinstance(value, int | float | str) and str(value).isdigit() else missing
 
 
 def _remote(rule: Resource, model: Model) -> str:
@@ -98,10 +104,12 @@ def _remote(rule: Resource, model: Model) -> str:
         return f"public {tier}" if target is not None and target.type == FLOATING_IP and tier else "?"
     if prefix is UNKNOWN:
         return "?"
-    for other in model.topology.tiers:
-        if prefix == other.network.cidr:
-            return f"tier {other.name}"
-    return str(prefix)
+    return _block(str(prefix), model)
+
+
+def _block(block: str, model: Model) -> str:
+    """A tier's network is the tier."""
+    return next((f"tier {tier.name}" for tier in model.topology.tiers if tier.network.cidr == block), block)
 
 
 def is_world(remote: str) -> bool:

@@ -215,7 +215,7 @@ def topology_values(topology: Topology) -> Values:
         found["secrets", secret.name, "kind"] = secret.kind
         found["secrets", secret.name, "handed to"] = list(secret.tiers)
         found["secrets", secret.name, "names"] = list(secret.names)
-    return found | {("features", feature, "not deployed"): True for feature in topology.not_deployed}
+    return found | {("tiers", tier, "left out"): reason for tier, reason in topology.left_out.items()}
 
 
 def _one_or_all(values: Iterable[Any]) -> Any:

@@ -71,3 +71,8 @@ def label(file: Path) -> str:
         return str(file.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(file)
+
+
+def has_role(tier: str) -> bool:
+    """Whether playbooks/ has a role for the tier; without one its nodes are hardened and nothing runs on them."""
+    return (folder("playbooks") / "roles" / tier).is_dir()

@@ -32,7 +32,7 @@ GOOD: dict[str, object] = {
     "availability": "two-zones",
     "identity": {"provider": "proconnect"},
     "access": {"from": ["192.0.2.64/28"]},
-    "network": {"cidr": "10.90.0.0/20"},
+    "network": {"cidr": "10.90.0.0/19"},
 }
 
 

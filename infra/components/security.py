@@ -61,8 +61,8 @@ class TierFirewall(ComponentResource):
                     direction=opening.direction,
                     ethertype="IPv4",
                     protocol=opening.protocol,
-                    port_range_min=opening.first,
-                    port_range_max=opening.last,
+                    port_range_min=opening.first or None,
+                    port_range_max=opening.last or None,
                     remote_group_id=group,
                     remote_ip_prefix=block,
                     opts=own,
@@ -75,8 +75,8 @@ def _remotes(
 ) -> Iterator[tuple[str, Input[str] | None, Input[str] | None]]:
     """Suffix of the rule's name, remote group, remote block."""
     if isinstance(opening.remote, PublicOf):
-        for node in addresses.nodes_of(opening.remote.tier):
-            yield f"-{node}", None, Output.concat(addresses.by_node[node], "/32")
+        for owner in addresses.owners(opening.remote.tier):
+            yield f"-{owner}", None, Output.concat(addresses.by_name[owner], "/32")
     elif opening.remote_is_tier:
         yield "", groups.ids[opening.remote], None
     else:

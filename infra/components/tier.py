@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from infra.components.network import Network
 from infra.components.options import inside
 from infra.components.security import TierFirewall
 from socle.stack.cloud import ImageOffer
-from socle.topology.model import Node
+from socle.topology.model import Front, Node
 from socle.topology.model import Tier as Plan
 
 # Given to a node when it is made. Changed later (a rebuilt image, another operator's key) they would have the provider
@@ -28,12 +29,12 @@ class Placement:
     """Where the nodes go and what they are made from."""
 
     network: Network
-    interface: networking.RouterInterface
+    interface: networking.RouterInterface | None
+    fronts: Sequence[Front]
     group: Output[str]
     firewall: TierFirewall
     addresses: PublicAddresses
     image: ImageOffer
-    volume_type: str
     group_policy: str
     key_name: str
     keypair: compute.Keypair
@@ -83,11 +84,16 @@ class Tier(ComponentResource):
             fixed_ips=[{"subnet_id": network.subnet_id, "ip_address": node.address}],
             security_group_ids=[self._placement.group],
             port_security_enabled=True,
+            allowed_address_pairs=self._shared() or None,
             admin_state_up=True,
             # The provider would give the port another address in place, which the node never learns of, and which waits
             # for ever where the subnet itself is replaced.
             opts=inside(self, replace_on_changes=["fixed_ips"]),
         )
+
+    def _shared(self) -> list[dict[str, str]]:
+        """Addresses that the nodes of a tier pass on among themselves."""
+        return [{"ip_address": one.address} for one in self._placement.fronts if one.way == "virtual-address"]
 
     def _instance(self, node: Node, port: networking.Port) -> compute.Instance:
         placement = self._placement
@@ -108,13 +114,14 @@ class Tier(ComponentResource):
         )
 
     def _public_address(self, node: Node, port: networking.Port) -> Output[str] | None:
-        address = self._placement.addresses.by_node.get(node.name)
+        address = self._placement.addresses.by_name.get(node.name)
+        interface = self._placement.interface
         if address is not None:
             networking.FloatingIpAssociate(
                 f"{node.name}-association",
                 floating_ip=address,
                 port_id=port.id,
-                opts=inside(self, depends_on=[self._placement.interface]),
+                opts=inside(self, depends_on=[interface] if interface else []),
             )
         return address
 
@@ -126,7 +133,7 @@ class Tier(ComponentResource):
             name=node.volume.name,
             description=self._labels.description(f"data of {node.name}"),
             size=node.volume.size,
-            volume_type=self._placement.volume_type,
+            volume_type=node.volume.kind,
             availability_zone=node.zone,
             enable_online_resize=True,
             metadata=self._labels.metadata(node.tier, f"data of {node.name}"),

@@ -16,7 +16,8 @@ import jinja2
 
 # What the inventory and the vault say of a node: the only names that a template may use, besides a task's own.
 MODEL = (
-    "stack", "names", "flows", "peers", "surroundings", "operator", "images", "trust", "node", "openings", "secrets",
+    "stack", "names", "flows", "peers", "fronts",
+    "surroundings", "operator", "images", "trust", "node", "openings", "secrets",
 )  # fmt: skip
 DEFAULTS = {"owner": "root", "group": "root", "mode": "0644"}
 

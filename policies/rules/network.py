@@ -13,6 +13,7 @@ from socle.graph.model import (
     FLOATING_IP_ASSOCIATE,
     NETWORK,
     PORT,
+    ROUTER_INTERFACE,
     SECURITY_GROUP,
     SECURITY_GROUP_RULE,
     SUBNET,
@@ -64,7 +65,7 @@ def each_tier_has_its_network(tier: Tier, model: Model) -> Outcome:
     phase="plan",
     on=PORT,
     key=("network",),
-    broken_by=lambda model: on_resource(PORT, inputs(network_id=Ref(_network_of(model, "data"))), tier="edge")(model),
+    broken_by=lambda model: on_resource(PORT, inputs(network_id=Ref(_network_of(model, "bus"))), tier="edge")(model),
 )
 def ports_stay_on_their_tier_s_network(port: Resource, model: Model) -> Outcome:
     tier = model.tier_of(port)
@@ -100,7 +101,7 @@ def administrators_come_from_somewhere(place: str, model: Model) -> Outcome:
     phase="plan",
     on=SECURITY_GROUP_RULE,
     key=("access", "from"),
-    broken_by=_ingress_rule("data", port_range_min=22, port_range_max=22, remote_ip_prefix="0.0.0.0/0"),
+    broken_by=_ingress_rule("bus", port_range_min=22, port_range_max=22, remote_ip_prefix="0.0.0.0/0"),
 )
 def administration_from_the_bastion_alone(opening: Resource, model: Model) -> Outcome:
     seen = matrix.opened(opening, model)
@@ -111,7 +112,7 @@ def administration_from_the_bastion_alone(opening: Resource, model: Model) -> Ou
         return not_applicable("no administration, data or metrics port")
     if seen.remote == "?":
         return unknown("the source is known after apply", settled_in="runtime")
-    if seen.tier == "bastion":
+    if seen.tier == "bastion" and ports == ["SSH"]:
         allowed = list(model.topology.places[Place.ADMINISTRATION])
         good = seen.remote in allowed and not matrix.too_wide(seen.remote)
         return judged(good, f"{', '.join(ports)} from {seen.remote}", [b for b in allowed if not matrix.too_wide(b)])
@@ -158,9 +159,11 @@ def outbound_denied_by_default(resource: Resource, model: Model) -> Outcome:
     "NET-06",
     phase="plan",
     on=(NETWORK, PORT),
-    broken_by=on_resource(PORT, inputs(port_security_enabled=False)),
+    broken_by=on_resource(PORT, inputs(port_security_enabled=False), tier="edge"),
 )
-def anti_spoofing_stays_on(resource: Resource, _model: Model) -> Outcome:
+def anti_spoofing_stays_on(resource: Resource, model: Model) -> Outcome:
+    if resource.type == PORT and resource.name in _joints(model):
+        return not_applicable("a router's own port, where no machine is")
     enabled = resource.get("port_security_enabled")
     if enabled is False:
         return failed("port security off", "port security on")
@@ -168,19 +171,30 @@ def anti_spoofing_stays_on(resource: Resource, _model: Model) -> Outcome:
         if enabled is None:
             return unknown("left to the cloud's default", settled_in="runtime", expected="port security on")
         return passed("port security on", "port security on")
-    pairs = resource.get("allowed_address_pairs")
-    if resource.get("no_security_groups") or not resource.get("security_group_ids"):
+    return _own_addresses(resource, model)
+
+
+def _own_addresses(port: Resource, model: Model) -> Outcome:
+    if port.get("no_security_groups") or not port.get("security_group_ids"):
         return failed("no security group", "the tier's security group")
-    if pairs:
-        return failed(f"other addresses allowed: {len(pairs)}", "its own address only")
-    return passed("a security group, its own address only", "port security on, no other address")
+    tier = model.tier_of(port)
+    shared = {one.address for one in model.topology.fronts if one.tier == tier and one.way == "virtual-address"}
+    others = {pair.get("ip_address") for pair in port.get("allowed_address_pairs") or ()} - shared
+    if others:
+        return failed(f"other addresses allowed: {len(others)}", "its own address, and the one its tier shares")
+    return passed("a security group, no address but its own", "port security on, no other address")
+
+
+def _joints(model: Model) -> set[str]:
+    """Ports that routers are joined by."""
+    return {ref.target for one in model.plan.of(ROUTER_INTERFACE) for ref in references(one.get("port_id"))}
 
 
 @rule(
     "NET-07",
     phase="plan",
     on=lambda model: tuple(_public(model)),
-    broken_by=with_resource(lambda model: _floating_on(model, "data")),
+    broken_by=with_resource(lambda model: _floating_on(model, "bus")),
 )
 def public_addresses_where_meant(address: Resource, model: Model) -> Outcome:
     ports = [model.plan.follow(ref) for ref in references(address.inputs)]

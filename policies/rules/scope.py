@@ -250,7 +250,7 @@ def _with_a_twin(model: Model) -> Model:
     from socle.policy.model import Neighbour
 
     cloud = model.loaded.cloud
-    twin = Neighbour("twin", "another", model.loaded.stack.cloud, cloud.auth_url, cloud.project, "10.0.0.0/20")
+    twin = Neighbour("twin", "another", model.loaded.stack.cloud, cloud.auth_url, cloud.project, "10.0.0.0/19")
     return replace(model, neighbours=(*model.neighbours, twin))
 
 

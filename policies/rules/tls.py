@@ -24,7 +24,7 @@ WORLD_AUTHORITIES = ("letsencrypt", "zerossl", "buypass.com", "google", "digicer
 @rule(
     "TLS-01",
     phase="config",
-    on=targets.files(("edge", "nginx.conf"), ("turn", "turnserver.conf"), ("data", "valkey.conf")),
+    on=targets.files(("edge", "nginx.conf"), ("turn", "turnserver.conf"), ("bus", "valkey.conf")),
     broken_by=in_file("edge", "nginx.conf", r"ssl_protocols [^;]*;", "ssl_protocols TLSv1 TLSv1.2;"),
 )
 def old_protocols_off(file: File, _model: Model) -> Outcome:
@@ -194,8 +194,8 @@ def no_early_data(file: File, _model: Model) -> Outcome:
 @rule(
     "STO-09",
     phase="config",
-    on=targets.file("data", "valkey.conf"),
-    broken_by=in_file("data", "valkey.conf", r"^port 0", "port 6379"),
+    on=targets.file("bus", "valkey.conf"),
+    broken_by=in_file("bus", "valkey.conf", r"^port 0", "port 6379"),
 )
 def valkey_over_tls_alone(file: File, _model: Model) -> Outcome:
     wanted = "port 0, a TLS port, protected mode, a password or users"

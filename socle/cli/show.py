@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from socle import content
 from socle.messages import _
 from socle.topology.model import Topology
 
@@ -109,9 +110,10 @@ def show(stack: str, only_intent: bool, as_json: bool, **parts: bool) -> None:
         if len(chosen) > 1:
             click.echo(f"\n{_(part).upper()}" if part != chosen[0] else _(part).upper())
         click.echo(table([_(word) for word in head], rows))
-    if topology.not_deployed:
-        wanted = ", ".join(topology.not_deployed)
-        click.echo("\n" + _("asked for, not deployed by this version: {features}").format(features=wanted))
+    for tier, reason in topology.left_out.items():
+        click.echo(_("left out: {tier} ({reason})").format(tier=tier, reason=reason))
+    if bare := [tier.name for tier in topology.tiers if not content.has_role(tier.name)]:
+        click.echo(_("made and hardened, nothing runs on them yet: {tiers}").format(tiers=", ".join(bare)))
 
 
 def _print_intent(loaded: LoadedStack, *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from socle.lab.wiring import LOCAL_PORTS
-from socle.topology.flows import port
+from socle.topology.matrix import port
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def inventory(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_
 
 
 def ssh_config(loaded: LoadedStack, topology: Topology, outputs: Outputs, known_hosts: Path) -> str:
-    """Every node by its name, through the bastion; a node is known by its instance's identifier."""
+    """Every node by its name, through the first bastion; a node is known by its instance's identifier."""
     bastion = topology.tier("bastion").nodes[0].name
     user = loaded.cloud.images[loaded.release.operating_system].user
     blocks = [
@@ -44,7 +44,7 @@ def ssh_config(loaded: LoadedStack, topology: Topology, outputs: Outputs, known_
     ]
     for node in topology.nodes:
         output = outputs[node.name]
-        direct = node.name == bastion and output.floating_address
+        direct = node.tier == "bastion" and output.floating_address
         blocks += [
             f"Host {node.name}",
             f"  HostName {output.floating_address if direct else output.address}",

@@ -1,4 +1,4 @@
-"""Publishes the stack's public names: RFC 2136 with TSIG, or a zone file to hand over."""
+"""Publishes the stack's public names where the cloud does not: RFC 2136 with TSIG, or a zone file to hand over."""
 
 from __future__ import annotations
 
@@ -9,25 +9,18 @@ from socle import paths
 from socle.errors import CloudError, NodeError
 from socle.files import write_file
 from socle.messages import _
-from socle.nodes.outputs import Outputs
+from socle.nodes.outputs import Outputs, public_addresses
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
-from socle.topology.flows import port
+from socle.topology.matrix import port
+from socle.topology.model import TTL
 
-TTL = 60  # seconds: an address that changes is followed within a minute
 KEY = re.compile(r'key\s+"?([^"\s{]+)"?\s*\{\s*algorithm\s+"?([\w.-]+)"?\s*;\s*secret\s+"([^"]+)"\s*;\s*\}\s*;?')
 
 
 def records(topology: Topology, outputs: Outputs) -> dict[str, list[str]]:
-    """Name -> the floating addresses of its tier, sorted."""
-    return {
-        record.fqdn: sorted(
-            address
-            for node in topology.tier(record.tier).nodes
-            if (address := outputs[node.name].floating_address) is not None
-        )
-        for record in topology.records
-    }
+    """Name -> the public addresses of its tier, sorted."""
+    return {record.fqdn: public_addresses(topology, record.tier, outputs) for record in topology.records}
 
 
 def publish(loaded: LoadedStack, topology: Topology, outputs: Outputs) -> bool:
@@ -35,6 +28,8 @@ def publish(loaded: LoadedStack, topology: Topology, outputs: Outputs) -> bool:
     wanted = records(topology, outputs)
     if loaded.cloud.dns.update == "rfc2136":
         return _update(loaded, topology.domain, wanted)
+    if loaded.cloud.dns.update == "designate":
+        return False  # the cloud program did
     write_file(paths.stack_dir(loaded.name) / f"{topology.domain}.zone", zone_file(wanted).encode("ascii"))
     return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from socle.nodes.outputs import Outputs
+from socle.nodes.outputs import Outputs, public_addresses
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
 from socle.topology.flows import Flow, PublicOf
@@ -42,10 +42,13 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             ]
             for tier in topology.tiers
         },
+        "fronts": {
+            front.tier: {"name": front.name, "way": front.way, "address": front.address} for front in topology.fronts
+        },
         "surroundings": {
             kind: {"address": str(server.address), "name": server.name}
-            for kind in ("names", "time", "mirror", "registry")
-            for server in (getattr(around, kind),)
+            for kind in ("names", "time", "mirror", "registry", "objects")
+            if (server := getattr(around, kind))
         },
         "operator": {"name": loaded.cloud.images[system].user, "public_key": public_key},
         "images": {"livekit": livekit.pinned or f"{livekit.reference}:{livekit.version}"},
@@ -66,6 +69,7 @@ def of_node(topology: Topology, node: Node, outputs: Outputs) -> Variables:
             "instance_id": output.instance_id,
             "volume_id": output.volume_id,
             "mount": node.volume.mount if node.volume else None,
+            "encrypts": bool(node.volume and node.volume.encryption == "node"),
         },
         "openings": resolved(topology, node.tier, outputs),
     }
@@ -83,7 +87,7 @@ def resolved(topology: Topology, tier: str, outputs: Outputs) -> dict[str, list[
                     "flow": opening.flow,
                     "why": reasons[opening.flow],
                     "protocol": opening.protocol,
-                    "ports": _ports(opening.first, opening.last),
+                    "ports": opening.ports,
                     "remote": remote,
                 }
             )
@@ -93,17 +97,12 @@ def resolved(topology: Topology, tier: str, outputs: Outputs) -> dict[str, list[
 def remote_addresses(topology: Topology, opening: Opening, outputs: Outputs) -> list[str]:
     """Sorted addresses or blocks of the other end; empty for anywhere."""
     if isinstance(opening.remote, PublicOf):
-        public = [outputs[node.name].floating_address for node in topology.tier(opening.remote.tier).nodes]
-        return sorted(address for address in public if address)
+        return public_addresses(topology, opening.remote.tier, outputs)
     if opening.remote_is_tier:
         return sorted(outputs[node.name].address for node in topology.tier(opening.remote).nodes)
     return [] if opening.remote == "0.0.0.0/0" else [opening.remote.removesuffix("/32")]
 
 
 def _flow(flow: Flow) -> Mapping[str, Any]:
-    one = {"port": flow.first} if flow.first == flow.last else {}
+    one = {"port": flow.first} if flow.first and flow.first == flow.last else {}
     return {"protocol": flow.protocol, "first": flow.first, "last": flow.last, "ports": flow.ports, **one}
-
-
-def _ports(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first}-{last}"

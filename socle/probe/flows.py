@@ -26,12 +26,12 @@ def checks(target: Target) -> list[Check]:
 
 def _spots(target: Target, flow: Flow) -> Iterator[Spot]:
     if isinstance(flow.target, str):
-        yield from target.of(flow.target)
+        yield from target.doors(flow.target)
 
 
 def _probe(target: Target, flow: Flow, spot: Spot) -> Check:
     if not spot.public:
-        return Check("flow", flow.name, "fail", "the node has no public address", spot.name)
+        return Check("flow", flow.name, "fail", "no public address", spot.name)
     assert flow.probe is not None
     return PROBES[flow.probe](target, flow, spot, spot.public)
 

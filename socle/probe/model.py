@@ -32,7 +32,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Spot:
-    """A node as seen from outside: `public` is its floating address."""
+    """A node, or the front of a tier, as seen from outside: `public` is its floating address."""
 
     name: str
     tier: str
@@ -46,6 +46,7 @@ class Target:
 
     topology: Topology
     spots: tuple[Spot, ...]
+    fronts: tuple[Spot, ...]
     ca: Path | None  # besides the machine's own authorities
     administration: tuple[IPv4Network, ...]  # who may reach the bastion
     full_scan: bool  # every port, allowed on our own lab only
@@ -54,6 +55,10 @@ class Target:
     api_key: str = field(default="", repr=False)
     api_secret: str = field(default="", repr=False)
     turn_secret: str = field(default="", repr=False)
+
+    def doors(self, tier: str) -> tuple[Spot, ...]:
+        """Where users reach a tier: what stands before it, else its nodes."""
+        return tuple(spot for spot in self.fronts if spot.tier == tier) or self.of(tier)
 
     def of(self, tier: str) -> tuple[Spot, ...]:
         return tuple(spot for spot in self.spots if spot.tier == tier)

@@ -29,7 +29,9 @@ def resolve(fqdn: str, server: str | None) -> tuple[str, ...] | str:
 
 def checks(target: Target) -> list[Check]:
     return [
-        _judge(record.fqdn, resolve(record.fqdn, target.names_server), [spot.public for spot in target.of(record.tier)])
+        _judge(
+            record.fqdn, resolve(record.fqdn, target.names_server), [spot.public for spot in target.doors(record.tier)]
+        )
         for record in target.topology.records
     ]
 

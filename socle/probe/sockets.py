@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from socle import content
 from socle.probe.model import Check, Spot
 from socle.topology.flows import Flow, Place
 from socle.topology.model import Topology
@@ -51,7 +52,7 @@ def judge(topology: Topology, spot: Spot, listeners: Sequence[Listener]) -> Chec
     into = topology.flows.into(spot.tier)
     extra = [one for one in listeners if not any(serves(flow, one) for flow in into)]
     silent = [flow for flow in into if flow.name not in ON_DEMAND and not any(serves(flow, one) for one in listeners)]
-    missing = _names(flow for flow in silent if flow.source != Place.LOOPBACK)
+    missing = _names(flow for flow in silent if flow.source != Place.LOOPBACK) if content.has_role(spot.tier) else []
     facts = {
         "listeners": [str(one) for one in listeners],
         "extra": [str(one) for one in extra],

@@ -80,7 +80,7 @@ def _signalling(target: Target) -> list[Check]:
     port = target.topology.flows.get("https").port
     pass_ = token(target.api_key, target.api_secret, "probe-join", "probe-join")
     found = []
-    for spot in target.of("edge"):
+    for spot in target.doors("edge"):
         seen = announced(Door(record.fqdn, spot.public or "", port), pass_, target.ca)
         facts, expected = asdict(seen), f"ICE servers of {own} only"
         if seen.failure:
@@ -96,7 +96,7 @@ def _signalling(target: Target) -> list[Check]:
 
 def _ports(target: Target) -> list[Check]:
     topology = target.topology
-    spots = [spot for spot in target.spots if spot.public]
+    spots = [spot for spot in (*target.fronts, *target.spots) if spot.public]
     wanted = {s.public: ports.wanted_ports(topology, s.tier, target.full_scan) for s in spots if s.public}
     seen = ports.scan(dict(wanted))
     return [ports.judge(topology, spot, seen[spot.public]) for spot in spots if spot.public]
@@ -115,9 +115,9 @@ def _sockets(target: Target, facts: Facts) -> list[Check]:
 
 def _calls(target: Target, client: Client, say: Say) -> tuple[list[CallResult], list[Check]]:
     """One direct call, and by each relay one over UDP and one over TLS; fronts are taken in turn."""
-    if not target.of("edge"):
+    if not target.doors("edge"):
         return [], []
-    fronts = cycle(target.of("edge"))
+    fronts = cycle(target.doors("edge"))
     made = [_call(target, client, "direct", next(fronts), None, say)]
     for spot in target.of("turn"):
         made += [_call(target, client, path, next(fronts), spot, say) for path in ("turn-udp", "turn-tls")]
@@ -141,7 +141,7 @@ def _landed(target: Target, client: Client, direct: CallResult, say: Say) -> lis
     tries = 4 * len(nodes) if not direct.failure else 0
     while len(carried) < len(nodes) and tries:
         tries -= 1
-        more = _call(target, client, "direct", target.of("edge")[0], None, say, SHORT)
+        more = _call(target, client, "direct", target.doors("edge")[0], None, say, SHORT)
         if more.failure:
             break
         carried |= _carriers(more, set(nodes))

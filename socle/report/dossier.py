@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from socle import content
 from socle.messages import in_language
 from socle.policy.catalogue import SEVERITIES, Catalogue, Control, catalogue
 from socle.policy.finding import Assessment, Finding, Judgement
@@ -125,7 +126,8 @@ def _values(result: Assessment, model: Model, language: str, say: Callable[[str]
         "signed": [row for row in rows if "process" in row.control.phases],
         "text": lambda control: control.text(language),
         "lab": model.loaded.cloud.embedded,
-        "not_deployed": model.topology.not_deployed,
+        "left_out": model.topology.left_out,
+        "bare": [tier.name for tier in model.topology.tiers if not content.has_role(tier.name)],
     }
 
 

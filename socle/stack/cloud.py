@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Interface
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from socle.stack.model import Block, Day, Host, Line, Section, SecureAddress, Word, as_written, each_once
+from socle.stack.model import Address, Block, Day, Host, Line, Section, SecureAddress, as_written, each_once
 
-Address = Annotated[IPv4Address, BeforeValidator(as_written)]
 Interface = Annotated[IPv4Interface, BeforeValidator(as_written)]
+OfferedService = Literal[
+    "identity", "image", "placement", "network", "compute", "block-storage",
+    "object-store", "load-balancer", "dns", "key-manager",
+]  # fmt: skip
 Zone = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,26}[A-Za-z0-9])?$")]  # ends up in host names
 
 
 class Flavour(Section):
-    """Sizes of one flavour: vCPU, memory and disk in GiB, network port in Mbit/s."""
+    """Sizes of one flavour: vCPU, memory and disk in GiB, network port in Mbit/s, GPUs."""
 
     vcpus: Annotated[int, Field(ge=1)]
     memory: Annotated[float, Field(gt=0)]
     disk: Annotated[int, Field(ge=1)]
     port: Annotated[int, Field(ge=100, le=400_000)] = 1000
+    gpus: Annotated[int, Field(ge=0, le=16)] = 0
+
+
+class VolumeType(Section):
+    """`encrypted`: the cloud encrypts such volumes itself, with keys of its key manager."""
+
+    encrypted: bool = False
 
 
 class Prices(Section):
@@ -50,19 +60,30 @@ class Surrounding(Section):
     name: Host
 
 
+class Service(Surrounding):
+    port: Annotated[int, Field(ge=1, le=65535)] = 443
+
+
 class Surroundings(Section):
     names: Surrounding
     time: Surrounding
     mirror: Surrounding
     registry: Surrounding
+    objects: Annotated[Service | None, Field(description="Where the cloud's object store answers S3 requests")] = None
 
 
 class DnsUpdate(Section):
-    """How names are published: RFC 2136 to a server, or a zone file handed over."""
+    """How names are published: the cloud's service (Designate), RFC 2136 to a server, or a zone file handed over."""
 
-    update: Literal["rfc2136", "zone-file"]
+    update: Literal["designate", "rfc2136", "zone-file"]
     server: Address | None = None
     key_file: str | None = None
+
+
+class LoadBalancing(Section):
+    """`algorithm`: SOURCE_IP_PORT is the only one of Octavia's provider `ovn`; others know LEAST_CONNECTIONS."""
+
+    algorithm: Literal["LEAST_CONNECTIONS", "ROUND_ROBIN", "SOURCE_IP", "SOURCE_IP_PORT"] = "LEAST_CONNECTIONS"
 
 
 class Issuer(Section):
@@ -110,16 +131,22 @@ class Cloud(Section):
     embedded: bool = False
     zones: Annotated[list[Zone], Field(min_length=1), AfterValidator(each_once)]
     external_network: ExternalNetwork
-    services: list[Word]
-    volume_types: Annotated[list[Line], Field(min_length=1)]
+    services: Annotated[
+        list[OfferedService], Field(description="Types of the services in the catalogue"), AfterValidator(each_once)
+    ]
+    volume_types: Annotated[dict[Line, VolumeType], Field(min_length=1, description="The first that fits is taken")]
     server_group_policy: Literal["anti-affinity", "soft-anti-affinity"] = "anti-affinity"
     images: dict[str, ImageOffer]
     flavours: dict[str, Flavour]
     prices: Prices | None = None
     surroundings: Surroundings
     dns: DnsUpdate = DnsUpdate(update="zone-file")
+    load_balancer: LoadBalancing = LoadBalancing()
     certificates: Certificates = Certificates()
     release_overlay: str | None = None
     state_backend: Annotated[str | None, Field(description="s3://bucket?...; default: files under SOCLE_STATE")] = None
     lab: LabWiring | None = None
     qualification: Qualification
+
+    def offers(self, service: OfferedService) -> bool:
+        return service in self.services

@@ -169,6 +169,10 @@ def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc
             yield InputError(
                 "SOC-1211", "the release lacks an image: {image}", where=doc.mark(("release",)), image=image
             )
+    if stack.features.telephony and not stack.telephony:
+        yield InputError(
+            "SOC-1223", "telephony needs the phone operator's addresses: telephony.trunk", where=doc.mark(("features",))
+        )
     if stack.identity.provider == "oidc" and not stack.identity.issuer:
         yield InputError("SOC-1207", "the provider oidc needs an issuer", where=doc.mark(("identity",)))
 
@@ -176,8 +180,8 @@ def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc
 def _address_problems(stack: Stack, cloud: Cloud, doc: Document) -> Iterator[InputError]:
     block = stack.network.cidr
     where = doc.mark(("network", "cidr"))
-    if not 16 <= block.prefixlen <= 20:
-        yield InputError("SOC-1208", "the stack's block must be a /16 to a /20: {block}", where=where, block=block)
+    if not 16 <= block.prefixlen <= 19:
+        yield InputError("SOC-1208", "the stack's block must be a /16 to a /19: {block}", where=where, block=block)
     if not any(block.subnet_of(private) for private in PRIVATE):
         yield InputError("SOC-1209", "the stack's block must be private: {block}", where=where, block=block)
     external = _("{cloud}'s external network").format(cloud=stack.cloud)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date
 from enum import StrEnum
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -52,6 +52,7 @@ Line = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200)]
 Word = Annotated[str, Field(pattern=r"^[^\s'\"]+$", max_length=200)]
 Host = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$", max_length=200)]
 SecureAddress = Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.:\[\]-]+(/\S*)?$"), AfterValidator(_secure_address)]
+Address = Annotated[IPv4Address, BeforeValidator(as_written)]
 Day = Annotated[date, BeforeValidator(as_written)]
 Block = Annotated[IPv4Network, BeforeValidator(as_written)]
 
@@ -201,10 +202,36 @@ class Monitoring(Section):
 class Override(Section):
     """Another size of one tier than the sizing model's, and why."""
 
-    nodes: Annotated[int | None, Field(ge=1, le=240)] = None
+    nodes: Annotated[int | None, Field(ge=0, le=240, description="0 leaves the tier out")] = None
     flavour: Annotated[str | None, Field(description="A flavour of the cloud file")] = None
     volume: Annotated[int | None, Field(ge=1, le=16_384, description="GiB for each node")] = None
     reason: Annotated[str, Field(min_length=20, description="Why; printed in the dossier")]
+
+
+class Telephony(Section):
+    """The phone operator, where people may call in."""
+
+    trunk: Annotated[
+        list[Block],
+        Field(min_length=1, max_length=16, description="CIDR blocks that its calls and their sound come from"),
+        AfterValidator(each_once),
+    ]
+
+
+class ExistingNetwork(Section):
+    """A network that the cloud team made and joined to its own router."""
+
+    network: Line
+    subnet: Line
+    cidr: Annotated[Block, Field(description="Of the subnet; nodes are given addresses from the tenth on")]
+
+
+class Existing(Section):
+    """What the ministry's cloud team owns: used, never made, changed or removed."""
+
+    networks: Annotated[dict[str, ExistingNetwork], Field(description="By tier")] = {}
+    addresses: Annotated[dict[str, list[Address]], Field(description="By tier: public addresses, one per node")] = {}
+    zone: Annotated[Host | None, Field(description="The zone that the stack's names are written into")] = None
 
 
 class Access(Section):
@@ -218,7 +245,7 @@ class Access(Section):
 
 
 class NetworkPlan(Section):
-    cidr: Annotated[Block, Field(description="Private block of the stack, /16 to /20; one /24 per tier")]
+    cidr: Annotated[Block, Field(description="Private block of the stack, /16 to /19; one /24 per tier")]
 
 
 class Stack(Section):
@@ -242,6 +269,8 @@ class Stack(Section):
     maintenance: Maintenance = Maintenance()
     monitoring: Monitoring = Monitoring()
     network: NetworkPlan
+    telephony: Telephony | None = None
+    existing: Existing = Existing()
     overrides: Annotated[dict[str, Override], Field(description="By tier")] = {}
     assumptions: Annotated[
         dict[str, str], Field(description="Key of this file (people.peak_in_call) -> why this value, and whose it is")

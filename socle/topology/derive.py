@@ -2,46 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from ipaddress import IPv4Network
+from typing import Literal
 
 from socle.errors import InputError
 from socle.messages import _
 from socle.stack.cloud import Cloud
 from socle.stack.explain import suggestion
 from socle.stack.load import LoadedStack
-from socle.stack.model import Environment, Stack
-from socle.topology.flows import Place, written_out
-from socle.topology.model import Network, Node, Record, Secret, Tier, Topology, Volume
+from socle.stack.model import Environment, Sensitivity, Stack
+from socle.topology.flows import Flows, Place, Way
+from socle.topology.matrix import written_out
+from socle.topology.model import (
+    Container,
+    Front,
+    Network,
+    Node,
+    Record,
+    Secret,
+    Tier,
+    Topology,
+    Transit,
+    Volume,
+)
+from socle.topology.placement import placed, promotion
 from socle.topology.sizing import Demand, Sizing, TierSize
 from socle.topology.sizing import figures as f
 from socle.topology.sizing import size as sized
-from socle.topology.tiers import TIERS, TierKind
+from socle.topology.tiers import TIERS, TRANSIT, TierKind
 
-FIRST_HOST = 10  # .1 is the router, .2 to .9 are left to the network's own services
-DEPLOYED_FEATURES: frozenset[str] = frozenset()
+# of each network: .1 is the router, .2 to .8 are left to the network's own services
+FRONT_HOST = 9
+FIRST_HOST = 10
+SENSITIVE = list(Sensitivity).index(Sensitivity.SENSITIVE)
 
 
 def derive(loaded: LoadedStack) -> Topology:
-    stack = loaded.stack
+    stack, cloud = loaded.stack, loaded.cloud
     _refuse_unknown(loaded)
-    sizing = sized(demand_of(stack, loaded.cloud))
-    tiers = tuple(_tier(loaded, name, kind, sizing) for name, kind in TIERS.items())
+    sizing = sized(demand_of(stack, cloud))
     _one_domain(loaded, sizing)
-    asked = {name for name, wanted in stack.features.model_dump().items() if wanted}
+    blocks = [str(block) for block in stack.network.cidr.subnets(new_prefix=24)]
+    all_tiers = (_tier(loaded, name, kind, blocks[kind.subnet], sizing.tiers[name]) for name, kind in TIERS.items())
+    tiers = tuple(tier for tier in all_tiers if tier.nodes)
+    fronts = tuple(_front(loaded, tier) for tier in tiers if tier.fronted)
+    outer, inner = (str(IPv4Network(blocks[TRANSIT])[host]) for host in (1, 2))
     return Topology(
         stack=loaded.name,
         domain=stack.domain,
         cidr=str(stack.network.cidr),
         tiers=tiers,
-        flows=written_out(),
+        flows=_flows(loaded, tiers, fronts),
         records=(
             Record(stack.domain, "edge"),
             Record(f"livekit.{stack.domain}", "edge"),
             Record(f"turn.{stack.domain}", "turn"),
         ),
         secrets=_secrets(stack.domain, tiers),
-        places=_places(loaded),
-        not_deployed=tuple(sorted(asked - DEPLOYED_FEATURES)),
+        places=_places(loaded, tiers),
+        transit=Transit(Network(f"{loaded.name}-transit", "transit", blocks[TRANSIT], outer), outer, inner),
+        fronts=fronts,
+        containers=_containers(loaded, {tier.name for tier in tiers}),
+        left_out={tier: own.reason for tier, own in stack.overrides.items() if own.nodes == 0},
     )
 
 
@@ -66,67 +90,151 @@ def demand_of(stack: Stack, cloud: Cloud) -> Demand:
         log_days=stack.retention.logs,
         lab=stack.environment == Environment.LAB,
         port=min(ports, default=int(f.PORT.value)),
+        own_objects=not cloud.offers("object-store"),
     )
 
 
 def _refuse_unknown(loaded: LoadedStack) -> None:
-    """Raises InputError for an override of a tier that is not deployed, or with a flavour that the cloud lacks."""
-    for tier, own in loaded.stack.overrides.items():
-        if tier not in TIERS:
-            raise InputError(
-                "SOC-1213",
-                "no such tier: {tier}",
-                where=loaded.document.mark(("overrides", tier), key=True),
-                hint=suggestion(tier, list(TIERS)),
-                tier=tier,
-            )
+    """Raises InputError for what is said of a tier that does not exist, may not be left out, or has no such flavour."""
+    stack, mark = loaded.stack, loaded.document.mark
+    for tier, own in stack.overrides.items():
+        _known(loaded, tier, "overrides")
+        if own.nodes == 0 and TIERS[tier].needed:
+            where = mark(("overrides", tier, "nodes"))
+            raise InputError("SOC-1222", "no stack is one without the tier: {tier}", where=where, tier=tier)
         if own.flavour and own.flavour not in loaded.cloud.flavours:
             raise InputError(
                 "SOC-1214",
                 "{cloud} has no flavour: {name}",
-                where=loaded.document.mark(("overrides", tier, "flavour")),
+                where=mark(("overrides", tier, "flavour")),
                 hint=suggestion(own.flavour, list(loaded.cloud.flavours)),
-                cloud=loaded.stack.cloud,
+                cloud=stack.cloud,
                 name=own.flavour,
             )
+    for tier in stack.existing.networks:
+        _known(loaded, tier, "existing", "networks")
+    for tier in stack.existing.addresses:
+        _known(loaded, tier, "existing", "addresses")
 
 
-def _tier(loaded: LoadedStack, name: str, kind: TierKind, sizing: Sizing) -> Tier:
+def _known(loaded: LoadedStack, tier: str, *path: str) -> None:
+    if tier not in TIERS:
+        where = loaded.document.mark((*path, tier), key=True)
+        raise InputError("SOC-1213", "no such tier: {tier}", where=where, hint=suggestion(tier, list(TIERS)), tier=tier)
+
+
+def _tier(loaded: LoadedStack, name: str, kind: TierKind, cidr: str, wanted: TierSize) -> Tier:
     stack, cloud = loaded.stack, loaded.cloud
-    wanted, own = sizing.tiers[kind.sized_as or name], stack.overrides.get(name)
+    own = stack.overrides.get(name)
     if own:
-        wanted = replace(wanted, nodes=own.nodes or wanted.nodes, volume=own.volume or wanted.volume)
-    block = list(stack.network.cidr.subnets(new_prefix=24))[kind.subnet]
-    network = Network(f"{loaded.name}-{name}", name, str(block), str(block[1]))
-    zones = cloud.zones[: stack.availability.zones]
-    count = min(wanted.nodes, kind.most or wanted.nodes)
-    room = block.num_addresses - FIRST_HOST - 1
+        nodes = wanted.nodes if own.nodes is None else own.nodes
+        wanted = replace(wanted, nodes=nodes, volume=own.volume or wanted.volume)
+    network = _network(loaded, name, kind, cidr)
+    _enough_room(loaded, name, wanted.nodes, network)
+    nodes_ = tuple(_nodes(loaded, name, kind, network, wanted))
+    return Tier(
+        name=name,
+        title=kind.title,
+        nodes=nodes_,
+        network=network,
+        flavour=own.flavour if own and own.flavour else _flavour(loaded, cloud, name, wanted) if nodes_ else "",
+        image=loaded.release.operating_system,
+        public=bool(kind.public),
+        level=kind.level,
+        carries_calls=kind.carries_calls,
+        because=own.reason if own else wanted.because,
+        fronted=kind.public == "front",
+        promotion=promotion([node.zone for node in nodes_]) if kind.quorum else None,
+    )
+
+
+def _network(loaded: LoadedStack, tier: str, kind: TierKind, cidr: str) -> Network:
+    existing = loaded.stack.existing.networks.get(tier)
+    if existing:
+        block = existing.cidr
+        return Network(existing.network, tier, str(block), str(block[1]), kind.inner, existing.subnet)
+    return Network(f"{loaded.name}-{tier}", tier, cidr, str(IPv4Network(cidr)[1]), kind.inner)
+
+
+def _enough_room(loaded: LoadedStack, tier: str, count: int, network: Network) -> None:
+    room = IPv4Network(network.cidr).num_addresses - FIRST_HOST - 1
     if count > room:
         raise InputError(
             "SOC-1204",
             "{seats} seats ask for more {tier} nodes than a network holds: {count} > {room}",
             where=loaded.document.mark(("people", "seats")),
             hint=_("split the organisation into several stacks"),
-            seats=stack.people.seats,
-            tier=name,
+            seats=loaded.stack.people.seats,
+            tier=tier,
             count=count,
-            room=room,
+            room=max(room, 0),
         )
-    nodes = tuple(
-        _node(loaded.name, name, zones[i % len(zones)], i + 1, str(block[FIRST_HOST + i]), wanted.volume, kind.mount)
-        for i in range(count)
+
+
+def _nodes(loaded: LoadedStack, tier: str, kind: TierKind, network: Network, size: TierSize) -> Iterator[Node]:
+    stack, block = loaded.stack, IPv4Network(network.cidr)
+    zones = placed(loaded.cloud.zones, stack.availability.zones, kind.quorum)
+    volume_kind, encryption = volume_type(loaded)
+    addresses = stack.existing.addresses.get(tier, [])
+    for index in range(size.nodes):
+        zone, number = zones[index % len(zones)], index + 1
+        name = f"{loaded.name}-{tier}-{zone}-{number}"
+        volume = Volume(f"{name}-data", size.volume, kind.mount, volume_kind, encryption) if size.volume else None
+        public = str(addresses[index]) if index < len(addresses) else ""
+        yield Node(name, tier, zone, number, str(block[FIRST_HOST + index]), volume, public)
+
+
+def volume_type(loaded: LoadedStack) -> tuple[str, Literal["cloud", "node", "none"]]:
+    """The type of a stack's volumes, and who encrypts them: the cloud where it can, else the node, for sensitive data;
+    nobody has to for other data."""
+    needed = max(map(list(Sensitivity).index, loaded.stack.data.classes.values())) >= SENSITIVE
+    types = loaded.cloud.volume_types
+    encrypted = next((name for name, kind in types.items() if kind.encrypted), None)
+    if needed and encrypted:
+        return encrypted, "cloud"
+    first = next((name for name, kind in types.items() if not kind.encrypted), None)
+    if first is None:
+        return next(iter(types)), "cloud"
+    return first, "node" if needed else "none"
+
+
+def _front(loaded: LoadedStack, tier: Tier) -> Front:
+    way: Literal["load-balancer", "virtual-address"] = (
+        "load-balancer" if loaded.cloud.offers("load-balancer") else "virtual-address"
     )
-    return Tier(
-        name=name,
-        title=kind.title,
-        nodes=nodes,
-        network=network,
-        flavour=own.flavour if own and own.flavour else _flavour(loaded, cloud, name, wanted),
-        image=loaded.release.operating_system,
-        public=kind.public,
-        level=kind.level,
-        carries_calls=kind.carries_calls,
-        because=own.reason if own else wanted.because,
+    addresses = loaded.stack.existing.addresses.get(tier.name, [])
+    address = str(IPv4Network(tier.network.cidr)[FRONT_HOST])
+    return Front(f"{loaded.name}-{tier.name}-front", tier.name, way, address, str(addresses[0]) if addresses else "")
+
+
+def _flows(loaded: LoadedStack, tiers: Sequence[Tier], fronts: Sequence[Front]) -> Flows:
+    """The matrix between the tiers that are there. The cloud's object store answers on a port of its own."""
+    cloud = loaded.cloud
+    ways: list[Way] = [front.way for front in fronts]
+    ways += ["object-store"] if cloud.offers("object-store") and cloud.surroundings.objects else ["own-objects"]
+    made = written_out([tier.name for tier in tiers], ways)
+    if objects := cloud.surroundings.objects:
+        at = objects.port
+        made = Flows(tuple(replace(one, first=at, last=at) if one.target == Place.OBJECTS else one for one in made))
+    return made
+
+
+def _containers(loaded: LoadedStack, tiers: set[str]) -> tuple[Container, ...]:
+    """What the stack keeps in the cloud's object store. Versions, where a thing overwritten by mistake must come back;
+    none, where what is to be deleted must be gone."""
+    if not loaded.cloud.offers("object-store"):
+        return ()
+    retention, backup = loaded.stack.retention, loaded.stack.backup
+    kinds = (
+        ("recordings", "recording", retention.recordings, False),
+        ("transcripts", "transcription", retention.transcripts, False),
+        ("files", "application", retention.recordings, True),
+        ("backups", "backup", backup.keep_days, True),
+    )
+    return tuple(
+        Container(f"{loaded.name}-{holds}", holds, days, versions)
+        for holds, tier, days, versions in kinds
+        if tier in tiers
     )
 
 
@@ -142,56 +250,63 @@ def _one_domain(loaded: LoadedStack, sizing: Sizing) -> None:
         )
 
 
-def _node(stack: str, tier: str, zone: str, number: int, address: str, size: int, mount: str) -> Node:
-    name = f"{stack}-{tier}-{zone}-{number}"
-    return Node(name, tier, zone, number, address, Volume(f"{name}-data", size, mount) if size else None)
-
-
 def _flavour(loaded: LoadedStack, cloud: Cloud, tier: str, need: TierSize) -> str:
     """The smallest flavour of the cloud that has what a node needs."""
     enough = [
-        (one.vcpus, one.memory, name)
+        (one.gpus, one.vcpus, one.memory, name)
         for name, one in cloud.flavours.items()
-        if one.vcpus >= need.vcpus and one.memory >= need.memory and one.port >= need.port
+        if one.vcpus >= need.vcpus and one.memory >= need.memory and one.port >= need.port and one.gpus >= need.gpus
     ]
     if not enough:
+        wanted = [_("its network port has at least: {port} Mbit/s").format(port=need.port)] if need.port else []
+        wanted += [_("GPUs: {count}").format(count=need.gpus)] if need.gpus else []
         raise InputError(
             "SOC-1210",
             "{cloud} has no flavour for a {tier} node: {vcpus} vCPU, {memory} GiB",
             where=loaded.document.mark(("cloud",)),
-            hint=_("its network port has at least: {port} Mbit/s").format(port=need.port) if need.port else "",
+            hint="; ".join(wanted),
             cloud=loaded.stack.cloud,
             tier=tier,
             vcpus=need.vcpus,
             memory=f"{need.memory:g}",
         )
-    return min(enough)[2]
+    return min(enough)[-1]
 
 
-def _secrets(domain: str, tiers: tuple[Tier, ...]) -> tuple[Secret, ...]:
-    bus = tuple(node.address for tier in tiers if tier.name == "data" for node in tier.nodes)
-    return (
+def _secrets(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
+    bus = tuple(node.address for tier in tiers if tier.name == "bus" for node in tier.nodes)
+    encrypting = sorted({n.tier for t in tiers for n in t.nodes if n.volume and n.volume.encryption == "node"})
+    found = [
         Secret("ssh_key", "ssh-key", ()),
         Secret("livekit_api_key", "token", ("media",)),
         Secret("livekit_api_secret", "token", ("media",)),
         Secret("turn_secret", "token", ("media", "turn")),
-        Secret("valkey_password", "token", ("media", "data")),
+        Secret("valkey_password", "token", ("media", "bus")),
         Secret("edge_certificate", "certificate", ("edge",), (domain, f"livekit.{domain}")),
         Secret("turn_certificate", "certificate", ("turn",), (f"turn.{domain}",)),
-        Secret("valkey_certificate", "certificate", ("data",), (f"valkey.{domain}", *bus)),
-    )
+        Secret("valkey_certificate", "certificate", ("bus",), (f"valkey.{domain}", *bus)),
+    ]
+    found += [Secret("volume_key", "token", tuple(encrypting))] if encrypting else []
+    return tuple(found)
 
 
-def _places(loaded: LoadedStack) -> dict[str, tuple[str, ...]]:
-    around = loaded.cloud.surroundings
+def _places(loaded: LoadedStack, tiers: Sequence[Tier]) -> dict[str, tuple[str, ...]]:
+    around, stack = loaded.cloud.surroundings, loaded.stack
     return {
         Place.INTERNET: ("0.0.0.0/0",),
-        Place.ADMINISTRATION: tuple(str(source) for source in loaded.stack.access.sources),
+        Place.ADMINISTRATION: tuple(str(source) for source in stack.access.sources),
+        Place.TRUNK: tuple(str(source) for source in stack.telephony.trunk) if stack.telephony else (),
+        Place.BALANCER: tuple(tier.network.cidr for tier in tiers if tier.fronted),
         Place.NAMES: (f"{around.names.address}/32",),
         Place.TIME: (f"{around.time.address}/32",),
         Place.MIRROR: (f"{around.mirror.address}/32",),
         Place.REGISTRY: (f"{around.registry.address}/32",),
+        Place.OBJECTS: (f"{around.objects.address}/32",) if around.objects else (),
         # a first request is a broadcast, a renewal goes to the subnet's server
-        Place.DHCP: ("255.255.255.255/32", str(loaded.stack.network.cidr)),
+        Place.DHCP: (
+            "255.255.255.255/32",
+            str(stack.network.cidr),
+            *sorted(str(one.cidr) for one in stack.existing.networks.values()),
+        ),
         Place.LOOPBACK: ("127.0.0.0/8",),
     }

@@ -8,19 +8,25 @@ from typing import Literal
 from socle.topology.flows import Flows
 from socle.topology.tiers import Level
 
+Promotion = Literal["automatic", "by-hand"]
+TTL = 60  # seconds, of the public names: an address that changes is followed within a minute
+
 
 @dataclass(frozen=True)
 class Volume:
-    """A block volume of one node; `size` in GiB."""
+    """A block volume of one node; `size` in GiB. `kind`: of the cloud's volume types. `encryption`: by the cloud, by
+    the node itself, or none."""
 
     name: str
     size: int
     mount: str
+    kind: str
+    encryption: Literal["cloud", "node", "none"]
 
 
 @dataclass(frozen=True)
 class Node:
-    """`address`: its fixed address on its tier's network."""
+    """`address`: its fixed address on its tier's network. `public`: the public address that the cloud team gave it."""
 
     name: str
     tier: str
@@ -28,21 +34,58 @@ class Node:
     number: int
     address: str
     volume: Volume | None = None
+    public: str = ""
 
 
 @dataclass(frozen=True)
 class Network:
-    """One private network per tier, with one subnet."""
+    """One private network per tier, with one subnet. `inner`: no way to or from the Internet. `existing`: the subnet's
+    name, where the network is the cloud team's; it is not made, and joined to no router of the stack."""
 
     name: str
     tier: str
     cidr: str
     gateway: str
+    inner: bool = False
+    existing: str = ""
+
+
+@dataclass(frozen=True)
+class Transit:
+    """The network between the router that leads outside and the one that does not: their addresses on it."""
+
+    network: Network
+    outer: str
+    inner: str
+
+
+@dataclass(frozen=True)
+class Front:
+    """One address before all nodes of a tier: a load balancer of the cloud's, or an address that the nodes pass on
+    among themselves (VRRP). `address`: on the tier's network; `public`: the one that the cloud team gave."""
+
+    name: str
+    tier: str
+    way: Literal["load-balancer", "virtual-address"]
+    address: str
+    public: str = ""
+
+
+@dataclass(frozen=True)
+class Container:
+    """Objects of one kind in the cloud's store: for how many days, and whether old versions are kept."""
+
+    name: str
+    holds: str
+    days: int
+    versions: bool
 
 
 @dataclass(frozen=True)
 class Tier:
-    """The identical nodes that do one job. `because`: what bound their number, or the written reason for another."""
+    """The identical nodes that do one job. `because`: what bound their number, or the written reason for another.
+    `public`: users reach it; `fronted`: by one address in front of all nodes. `promotion`: of a tier that votes, who
+    says what leads when a zone is lost: the majority that is left, or somebody by hand."""
 
     name: str
     title: str
@@ -54,6 +97,8 @@ class Tier:
     level: Level
     carries_calls: bool
     because: str
+    fronted: bool = False
+    promotion: Promotion | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +129,10 @@ class Topology:
     records: tuple[Record, ...]
     secrets: tuple[Secret, ...]
     places: dict[str, tuple[str, ...]]  # a Place -> its CIDR blocks
-    not_deployed: tuple[str, ...]  # asked for in the stack file, not deployed by this version
+    transit: Transit
+    fronts: tuple[Front, ...]
+    containers: tuple[Container, ...]
+    left_out: dict[str, str]  # tier -> the written reason why it has no node
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -96,6 +144,14 @@ class Topology:
 
     def tier(self, name: str) -> Tier:
         return next(tier for tier in self.tiers if tier.name == name)
+
+    def public_each(self, tier: str) -> bool:
+        """Whether users reach each node of the tier by an address of its own."""
+        one = self.tier(tier)
+        return one.public and not one.fronted
+
+    def has(self, tier: str) -> bool:
+        return any(one.name == tier for one in self.tiers)
 
     def node(self, name: str) -> Node:
         return next(node for node in self.nodes if node.name == name)

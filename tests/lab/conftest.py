@@ -76,7 +76,7 @@ class Deployment:
 def write_stack(folder: Path, name: str, cidr: str) -> None:
     """The demo's stack file under another name, with its own block and domain."""
     text = (ROOT / "stacks" / "demo.yaml").read_text(encoding="utf-8")
-    text = text.replace("visio.demo.example", f"visio.{name}.example").replace("10.64.0.0/20", cidr)
+    text = text.replace("visio.demo.example", f"visio.{name}.example").replace("10.64.0.0/19", cidr)
     stacks = folder / "stacks"
     stacks.mkdir(parents=True, exist_ok=True)
     (stacks / f"{name}.yaml").write_text(text, encoding="utf-8")
@@ -86,7 +86,7 @@ def write_stack(folder: Path, name: str, cidr: str) -> None:
 def proof(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """The tests' stack, not deployed yet."""
     folder = tmp_path_factory.mktemp("proof")
-    write_stack(folder, "proof", "10.96.0.0/20")
+    write_stack(folder, "proof", "10.96.0.0/19")
     return Deployment("proof", folder)
 
 

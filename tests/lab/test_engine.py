@@ -54,7 +54,7 @@ KILLED = ("engine", "tool", "both", "engine")
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     folder = tmp_path_factory.mktemp("engine")
-    write_stack(folder, "engine", "10.97.0.0/20")
+    write_stack(folder, "engine", "10.97.0.0/19")
     stack = Deployment("engine", folder)
     stack.socle("down", "engine", "--name", "engine", timeout=900)  # what a test run that was killed left behind
     yield stack
@@ -159,7 +159,7 @@ def test_a_second_up_does_nothing(stack: Deployment) -> None:
 def test_what_holds_data_is_not_taken_away_unasked(stack: Deployment) -> None:
     """Another block would replace every network, and the nodes that carry calls with them."""
     before = stack.file.read_text()
-    stack.file.write_text(before.replace("10.97.0.0/20", "10.98.0.0/20"))
+    stack.file.write_text(before.replace("10.97.0.0/19", "10.98.0.0/19"))
     try:
         refused = stack.socle("up", "engine", "--yes", "--cloud-only", check=False)
     finally:
@@ -223,13 +223,13 @@ def test_drift_tells_what_somebody_did_by_hand_and_what_it_does_to_the_controls(
         security_group_id=group.id, direction="ingress", ether_type="IPv4", protocol="tcp", port_range_min=22,
         port_range_max=22, remote_ip_prefix="0.0.0.0/0",
     )  # fmt: skip
-    port = network.create_port(network_id=network.find_network("engine-data", ignore_missing=False).id, name="by-hand")
-    (edge,), (data,) = stack.nodes("edge"), stack.nodes("data")
+    port = network.create_port(network_id=network.find_network("engine-bus", ignore_missing=False).id, name="by-hand")
+    (edge,), (bus,) = stack.nodes("edge"), stack.nodes("bus")
     other = next(network.ports(name=f"{edge}-port"))
     strange = network.find_security_group("default", ignore_missing=False)
     own = list(other.security_group_ids)
     network.update_port(other, security_groups=[*own, strange.id])
-    server = compute.find_server(data, ignore_missing=False)
+    server = compute.find_server(bus, ignore_missing=False)
     compute.resize_server(server, compute.find_flavor("lab.medium", ignore_missing=False))
     compute.wait_for_server(server, status="VERIFY_RESIZE", wait=180)
     compute.confirm_server_resize(server)
@@ -240,13 +240,13 @@ def test_drift_tells_what_somebody_did_by_hand_and_what_it_does_to_the_controls(
     told = json.loads(drifted.stdout)
     found = {(one["kind"], one["name"]) for one in told["differences"]}
     assert ("changed", f"{edge}-port") in found
-    assert ("changed", data) in found
+    assert ("changed", bus) in found
     assert {("undeclared", "by-hand"), ("undeclared", opened.id)} <= found
     assert any(kind == "missing" and "signalling" in name for kind, name in found)
     assert {"NET-02", "GOV-07"} <= {one["control"] for one in told["controls"] if one["now"] == "failed"}
 
     held = stack.socle("down", "engine", "--name", "engine", check=False)
-    assert (held.returncode, "Port by-hand (engine-data)" in held.stderr) == (4, True), held.stderr
+    assert (held.returncode, "Port by-hand (engine-bus)" in held.stderr) == (4, True), held.stderr
 
     network.delete_port(port)
     network.delete_security_group_rule(opened)

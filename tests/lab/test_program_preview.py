@@ -29,7 +29,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Graph, Graph]:
     from socle.engine import workspace
 
     folder: Path = tmp_path_factory.mktemp("preview")
-    write_stack(folder, "preview", "10.98.0.0/20")
+    write_stack(folder, "preview", "10.98.0.0/19")
     loaded = load_stack(str(folder / "stacks" / "preview.yaml"))
     steps: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.lab
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """Planned here, never applied."""
     folder = tmp_path_factory.mktemp("refused")
-    write_stack(folder, "refused", "10.99.0.0/20")
+    write_stack(folder, "refused", "10.99.0.0/19")
     return Deployment("refused", folder)
 
 

@@ -360,7 +360,7 @@ def test_no_password_is_handed_out() -> None:
 
 def test_a_user_with_a_password_deploys_as_well(tmp_path: Path) -> None:
     """The engine's plugin, the other way of signing in: the plan is the same."""
-    write_stack(tmp_path, "signin", "10.94.0.0/20")
+    write_stack(tmp_path, "signin", "10.94.0.0/19")
     stack = Deployment("signin", tmp_path)
     planned = stack.socle("plan", "signin").stdout
     clouds = yaml.safe_load((wiring.ACCESS / "clouds.yaml").read_text())

@@ -36,7 +36,7 @@ from socle.report.dossier import STANDINGS, TEMPLATES
 from socle.stack import load_stack
 from socle.stack.model import Environment
 from socle.topology import derive
-from socle.topology.flows import MATRIX
+from socle.topology.matrix import MATRIX
 from socle.topology.sizing.model import OUTLOOK
 from socle.topology.sizing.tiers import LIMITS
 from socle.topology.tiers import TIERS, Level

@@ -121,7 +121,7 @@ def test_a_secret_is_in_files_that_others_cannot_read(files: Files) -> None:
 
 def test_a_users_file_of_valkey_has_users_alone(files: Files) -> None:
     """Valkey refuses a comment there; a default user with `nopass` makes protected mode refuse everybody."""
-    lines = files["data", "/etc/valkey/users.acl"].splitlines()
+    lines = files["bus", "/etc/valkey/users.acl"].splitlines()
     assert all(line.startswith("user ") for line in lines)
     assert "nopass" not in lines[0]
     assert " off " in lines[0]

@@ -74,5 +74,5 @@ def test_every_opening_between_tiers_is_there_at_both_ends(topology: Topology) -
 
 
 def test_nobody_but_media_reaches_the_bus(topology: Topology) -> None:
-    into_data = {(f.name, f.source) for f in topology.flows.into("data") if f.source in TIERS}
-    assert into_data == {("media-bus", "media"), ("ssh", "bastion")}
+    into_bus = {(f.name, f.source) for f in topology.flows.into("bus") if f.source in TIERS}
+    assert into_bus == {("media-bus", "media"), ("ssh", "bastion")}

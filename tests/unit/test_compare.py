@@ -16,7 +16,7 @@ from socle.policy.finding import Judgement
 from socle.report import difference as report
 from socle.report import merge_request
 from socle.stack.revision import Origin
-from socle.topology.flows import MATRIX, written_out
+from socle.topology.matrix import MATRIX, written_out
 
 Writer = Callable[..., Path]
 

@@ -108,7 +108,7 @@ def test_a_certificate_has_its_names_ninety_days_and_the_authority(signed: Loade
     names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert "valkey.visio.exemple.example" in names.get_values_for_type(x509.DNSName)
     addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
-    assert addresses == {n.address for n in derive(signed).tier("data").nodes}
+    assert addresses == {n.address for n in derive(signed).tier("bus").nodes}
     assert timedelta(days=90) <= found.not_valid_after_utc - found.not_valid_before_utc < timedelta(days=91)
     issuer = signed.cloud.certificates.issuer
     assert issuer

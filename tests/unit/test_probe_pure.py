@@ -53,7 +53,7 @@ def test_a_scan_of_others_is_bounded_and_holds_every_port_of_the_matrix() -> Non
 def test_what_may_answer_is_what_users_and_administrators_reach() -> None:
     assert allowed_ports(DEMO, "bastion") == {22: "administration"}
     assert allowed_ports(DEMO, "media") == {7881: "media-tcp"}
-    assert allowed_ports(DEMO, "data") == {}
+    assert allowed_ports(DEMO, "bus") == {}
 
 
 def listeners(*more: Listener) -> list[Listener]:

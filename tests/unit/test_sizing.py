@@ -197,7 +197,7 @@ def test_the_demo_keeps_its_shape() -> None:
         "edge": (1, "lab.small"),
         "media": (2, "lab.medium"),
         "turn": (1, "lab.small"),
-        "data": (1, "lab.small"),
+        "bus": (1, "lab.small"),
     }
 
 

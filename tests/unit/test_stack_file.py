@@ -40,7 +40,7 @@ def test_a_good_file_loads(stack_file: Writer) -> None:
         ({"people": {"seats": 10, "peak_in_call": 0.1, "largest_room": 150}}, "SOC-1204", "largest_room", ""),
         ({"people": {"seats": "many", "peak_in_call": 0.1}}, "SOC-1104", "seats", "valid integer"),
         ({"network": {"cidr": "10.90.0.0/24"}}, "SOC-1208", "cidr", ""),
-        ({"network": {"cidr": "11.0.0.0/20"}}, "SOC-1209", "cidr", ""),
+        ({"network": {"cidr": "11.0.0.0/19"}}, "SOC-1209", "cidr", ""),
         ({"network": {"cidr": "10.90.0.1/20"}}, "SOC-1104", "cidr", ""),
         ({"access": {"from": ["10.90.3.0/28"]}}, "SOC-1201", "cidr", ""),
         ({"access": {"from": []}}, "SOC-1105", "from", ""),

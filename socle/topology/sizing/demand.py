@@ -47,6 +47,7 @@ class Demand:
     retention_days      recordings are kept
     log_days            logs are kept
     port                Mbit/s of a node's network port
+    own_objects         the cloud has no object store: the stack has nodes for it
     """
 
     seats: int
@@ -69,6 +70,7 @@ class Demand:
     retention_days: int = 365
     log_days: int = 180
     port: int = int(f.PORT.value)
+    own_objects: bool = False
 
     def __post_init__(self) -> None:
         for name, (least, most) in BOUNDS.items():

@@ -196,6 +196,8 @@ BY_PHONE = Figure("Participants by phone", 0.05, "share", "assumed", OURS, 2)
 VIDEO_COST = Figure("CPU that egress reserves for a video recording", 4, "CPU", "published", "livekit/egress, config")
 AUDIO_COST = Figure("The same for sound alone", 1, "CPU", "published", "livekit/egress, config")
 EGRESS_FILL = Figure("CPU of a node that egress gives away", 0.8, "share", "published", "livekit/egress, stats monitor")
+VOLUME_MOST = Figure("GiB on one volume", 16_384, "GiB", "assumed", OURS, 1)
+OBJECT_COPIES = Figure("Copies of each object on nodes of the stack's own", 3, "", "assumed", OURS, 1)
 CALLS = Figure("Phone calls on a node of 4 vCPU", 100, "calls", "assumed", OURS, 2)
 REALTIME = Figure(
     "Speed of WhisperX with speaker separation on one GPU",

@@ -72,7 +72,7 @@ def size(demand: Demand) -> Sizing:
     # the fuller cells come first, and have the larger nodes
     found = {name: replace(sized[0][1][name], nodes=sum(n * one[name].nodes for n, one in sized)) for name in ORDER}
     if demand.lab:
-        found = {name: _in_lab(name, one) for name, one in found.items()}
+        found = {name: _in_lab(name, one, demand.availability_zones) for name, one in found.items()}
     nodes = sum(one.nodes for one in found.values())
     return Sizing(demand, sum(count for count, _ in parts), found, dict(_outlook(whole, nodes)))
 
@@ -92,8 +92,10 @@ def _cells(demand: Demand) -> list[tuple[int, Cell]]:
     return [(count, Cell(demand, share)) for count, share in parts if count and share]
 
 
-def _in_lab(name: str, one: TierSize) -> TierSize:
-    nodes = min(one.nodes, 2 if name == "media" else 1)
+def _in_lab(name: str, one: TierSize, zones: int) -> TierSize:
+    """One node for each zone; two for calls, to see them pass from one to the other; a vote where there are zones."""
+    least = 2 if name == "media" else zones
+    nodes = min(one.nodes, int(f.QUORUM.value) if one.limit == "quorum" and zones > 1 else least)
     vcpus, memory, volume = LAB.get(name, (1, 0.5, 1 if one.volume else 0))
     return TierSize(nodes, vcpus, memory, volume, limit="lab" if nodes else "not-asked", bound=nodes)
 

@@ -203,6 +203,18 @@ def _data(cell: Cell) -> Iterator[tuple[str, TierSize]]:
     sessions = math.ceil(demand.people * f.SESSION_BYTES.value / GIB / 2) * 2
     yield "cache", TierSize(nodes, 2, 2 + sessions, limit="quorum", bound=nodes)
     yield "bus", TierSize(nodes, 2, 8, 20, limit="quorum", bound=nodes)
+    yield "objects", _objects(cell)
+
+
+def _objects(cell: Cell) -> TierSize:
+    """Three copies of what is kept, on nodes of the stack's own."""
+    if not cell.demand.own_objects:
+        return TierSize(0, 4, 8, limit="not-asked", bound=0)
+    each, least = int(f.VOLUME_MOST.value), int(f.QUORUM.value)
+    whole = _gib(20 * GIB + f.OBJECT_COPIES.value * kept_bytes(cell))
+    if whole <= least * each:
+        return TierSize(least, 4, 8, math.ceil(whole / least), limit="quorum", bound=least)
+    return TierSize(math.ceil(whole / each), 4, 8, each, limit="storage", bound=each)
 
 
 def _features(cell: Cell) -> Iterator[tuple[str, TierSize]]:
@@ -239,7 +251,7 @@ def _care(cell: Cell, watched: int) -> Iterator[tuple[str, TierSize]]:
 
 ORDER = (
     *("bastion", "edge", "media", "turn", "application", "workers", "database", "cache", "bus", "recording"),
-    *("telephony", "transcription", "subtitles", "monitoring", "logs", "backup", "mirror"),
+    *("telephony", "transcription", "subtitles", "objects", "monitoring", "logs", "backup", "mirror"),
 )
 
 
@@ -256,6 +268,13 @@ def meeting_bytes(cell: Cell) -> float:
 def database_bytes(cell: Cell) -> float:
     """At the end of the years, and of one at least."""
     return cell.demand.people * f.SEAT_BYTES.value + meeting_bytes(cell) * max(1, cell.demand.years)
+
+
+def kept_bytes(cell: Cell) -> float:
+    """Recordings and transcripts at the end of their retention."""
+    recorded, transcribed, _subtitled = (share * cell.rooms for share in hidden_shares(cell.demand))
+    a_year = call_hours(recorded) * f.VIDEO_GIGABYTES.value + call_hours(transcribed) * f.AUDIO_GIGABYTES.value
+    return a_year * 1e9 * cell.demand.retention_days / 365
 
 
 def metric_bytes(nodes: int, days: float) -> float:

@@ -1,0 +1,57 @@
+"""Public names, where the cloud has a name service (Designate)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pulumi import ComponentResource, Input, InvokeOptions, Output, ResourceOptions
+from pulumi_openstack import dns
+
+from infra.components.labels import Labels
+from infra.components.options import inside
+from socle.topology.model import TTL
+
+
+class Names(ComponentResource):
+    """One address record per public name, in a zone of the stack's own, or in the one that the cloud team has."""
+
+    def __init__(
+        self,
+        domain: str,
+        zone: str | None,
+        records: Mapping[str, Sequence[Input[str]]],
+        labels: Labels,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("socle:network:Names", f"{labels.stack}-names", None, opts)
+        zone_id = self._existing(zone) if zone else self._zone(domain, labels)
+        for fqdn, addresses in records.items():
+            dns.RecordSet(
+                f"{labels.stack}-record-{fqdn}",
+                zone_id=zone_id,
+                name=f"{fqdn}.",
+                description=labels.description("public name"),
+                type="A",
+                ttl=TTL,
+                records=list(addresses),
+                opts=inside(self),
+            )
+        self.register_outputs({})
+
+    def _existing(self, zone: str) -> Output[str]:
+        found: Output[str] = dns.get_dns_zone_output(name=f"{zone}.", opts=InvokeOptions(parent=self)).id
+        return found
+
+    def _zone(self, domain: str, labels: Labels) -> Output[str]:
+        """Protected: who loses a zone loses every name in it."""
+        made = dns.Zone(
+            f"{labels.stack}-zone",
+            name=f"{domain}.",
+            description=labels.description("names of the service"),
+            email=f"hostmaster@{domain}",
+            ttl=TTL,
+            type="PRIMARY",
+            opts=inside(self, protect=True),
+        )
+        identity: Output[str] = made.id
+        return identity

@@ -1,0 +1,146 @@
+"""The flow matrix: the only place where a port is written.
+
+Security-group rules, nftables rules, service configuration, probes and the flow document are all derived from it.
+Ports and their meaning: the documentation of LiveKit, coturn, PostgreSQL, etcd, Patroni, Valkey, pgBackRest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+
+from socle.topology.flows import EVERY, OTHERS, End, Flow, Flows, Place, Probe, Protocol, PublicOf, Way
+from socle.topology.tiers import TIERS
+
+
+def flow(  # one line per flow below
+    name: str,
+    source: End | tuple[End, ...],
+    target: End,
+    protocol: Protocol,
+    ports: int | tuple[int, int],
+    why: str,
+    probe: Probe | None = None,
+    where: Way | None = None,
+) -> tuple[Flow, ...]:
+    """One flow, or the same one from several ends."""
+    first, last = ports if isinstance(ports, tuple) else (ports, ports)
+    sources = source if isinstance(source, tuple) else (source,)
+    return tuple(Flow(name, one, target, protocol, first, last, why, probe, where) for one in sources)
+
+
+_NONE = 0  # VRRP has no ports
+_MEDIA_UDP = (7882, 7892)  # LiveKit's UDP mux: at least one port per vCPU
+_RELAY = (49152, 65535)  # coturn's relay sockets
+_SPEECH = (10000, 10199)  # two for each of a node's phone calls
+_ETCD = (2379, 2380)
+_JOINED = ("media", "recording", "telephony")  # LiveKit's own services find each other over the bus
+_CLIENTS = ("application", "workers")
+_PARTICIPANTS = ("recording", "telephony", "transcription", "subtitles")  # sit in rooms as people do
+
+_LINES: tuple[tuple[Flow, ...], ...] = (
+    # users
+    flow("https", Place.INTERNET, "edge", "tcp", 443, "Pages and signalling (WebSocket) over TLS", "tls"),
+    flow("media-udp", Place.INTERNET, "media", "udp", _MEDIA_UDP, "Audio and video, the shortest way", "call"),
+    flow("media-tcp", Place.INTERNET, "media", "tcp", 7881, "Audio and video where UDP does not pass", "tcp"),
+    flow("turn-udp", Place.INTERNET, "turn", "udp", 3478, "Relay and STUN over UDP", "stun"),
+    flow("turn-tls", Place.INTERNET, "turn", "tcp", 443, "Relay for users whose network lets only TLS out", "tls"),
+    flow("phone-signalling", Place.TRUNK, "telephony", "tcp", 5061, "Calls from the phone operator (SIP over TLS)"),
+    flow("phone-media", Place.TRUNK, "telephony", "udp", _SPEECH, "Sound of the phone calls (SRTP)"),
+    flow("phone-answer", "telephony", Place.TRUNK, "udp", _SPEECH, "The same, towards the operator"),
+    # what stands before the edge
+    flow(
+        "balanced", Place.BALANCER, "edge", "tcp", 443, "The load balancer sees which edge answers", None,
+        "load-balancer",
+    ),
+    flow(
+        "virtual-address", "edge", "edge", "vrrp", _NONE, "The edges agree on who has the address", None,
+        "virtual-address",
+    ),
+    # between tiers
+    flow("signalling", "edge", "media", "tcp", 7880, "The edge passes WebSocket signalling on"),
+    flow("pages", "edge", "application", "tcp", 8000, "The edge passes pages and API calls on"),
+    flow("rooms", "application", "media", "tcp", 7880, "Visio opens and closes rooms (LiveKit API)"),
+    flow("events", "media", "application", "tcp", 8000, "LiveKit says who came and went (webhooks)"),
+    flow(
+        "relayed-media", "turn", PublicOf("media"), "udp", _MEDIA_UDP, "The relay sends users' media to the media nodes"
+    ),
+    flow("relayed-arrival", PublicOf("turn"), "media", "udp", _MEDIA_UDP, "The same, as the media nodes see it arrive"),
+    flow("relay", PublicOf("media"), "turn", "udp", _RELAY, "Media nodes answer to the relay's sockets"),
+    flow("relay-return", "media", PublicOf("turn"), "udp", _RELAY, "The same, as it leaves the media nodes"),
+    flow("agents", _PARTICIPANTS, "media", "tcp", 7880, "Recorders, phones and agents join rooms"),
+    flow("agents-media", _PARTICIPANTS, "media", "udp", _MEDIA_UDP, "and hear and see what is said there"),
+    flow("media-bus", _JOINED, "bus", "tcp", 6379, "LiveKit's bus (Valkey over TLS)"),
+    flow("bus-sentinel", (*_JOINED, "bus"), "bus", "tcp", 26379, "Who leads the bus (Sentinel)"),
+    flow("bus-replication", "bus", "bus", "tcp", 6379, "The bus is copied to its other nodes"),
+    flow("cache", _CLIENTS, "cache", "tcp", 6379, "Visio's sessions, cache and job queue (Valkey over TLS)"),
+    flow("cache-sentinel", (*_CLIENTS, "cache"), "cache", "tcp", 26379, "Who leads the cache (Sentinel)"),
+    flow("cache-replication", "cache", "cache", "tcp", 6379, "The cache is copied to its other nodes"),
+    flow("database", _CLIENTS, "database", "tcp", 5432, "Visio's data (PostgreSQL over TLS)"),
+    flow("database-replication", "database", "database", "tcp", 5432, "The database is copied to its other nodes"),
+    flow("database-leader", "database", "database", "tcp", 8008, "Who leads the database (Patroni)"),
+    flow("database-quorum", "database", "database", "tcp", _ETCD, "and the vote on it (etcd)"),
+    flow("speech", "workers", "transcription", "tcp", 8000, "Jobs have recordings transcribed"),
+    flow("archive", "database", "backup", "tcp", 8432, "Backups and write-ahead logs (pgBackRest over TLS)"),
+    # objects: the cloud's own store, or nodes where it has none
+    flow(
+        "objects", ("application", "workers", "recording"), Place.OBJECTS, "tcp", 443, "Recordings, files (S3)", None,
+        "object-store",
+    ),
+    flow("objects-inside", ("backup", "transcription"), "mirror", "tcp", 8443, "S3 from networks inside", None,
+         "object-store"),
+    flow("upstream-objects", "mirror", Place.OBJECTS, "tcp", 443, "passed on to the cloud's store", None,
+         "object-store"),
+    flow(
+        "own-objects", ("application", "workers", "recording", "transcription", "backup"), "objects", "tcp", 443,
+        "Recordings, files, backups (S3)", None, "own-objects",
+    ),
+    flow("objects-replication", "objects", "objects", "tcp", (6200, 6202), "Objects are copied to the other nodes",
+         None, "own-objects"),
+    # administration, metrics, logs
+    flow(
+        "administration", Place.ADMINISTRATION, "bastion", "tcp", 22, "Administrators enter by the bastion alone", "ssh"
+    ),
+    flow("ssh", "bastion", OTHERS, "tcp", 22, "Administration from the bastion"),
+    flow("metrics", "monitoring", OTHERS, "tcp", 9100, "Metrics of every node"),
+    flow("logs", OTHERS, "logs", "tcp", 6514, "Logs of every node (syslog over TLS)"),
+    # what every node needs around it: from the mirror nodes, which alone ask outside
+    flow("dhcp", EVERY, Place.DHCP, "udp", 67, "An instance asks for its address"),
+    flow("dhcp-answer", Place.DHCP, EVERY, "udp", 68, "and is answered"),
+    flow("names", OTHERS, "mirror", "udp", 53, "Name resolution"),
+    flow("names-tcp", OTHERS, "mirror", "tcp", 53, "Name resolution, long answers"),
+    flow("time", OTHERS, "mirror", "udp", 123, "Clocks"),
+    flow("mirror", OTHERS, "mirror", "tcp", 3142, "Signed Debian packages"),
+    flow("registry", "media", "mirror", "tcp", 443, "Container images, pulled by digest"),
+    flow("upstream-names", "mirror", Place.NAMES, "udp", 53, "Names, from the ministry's resolver"),
+    flow("upstream-names-tcp", "mirror", Place.NAMES, "tcp", 53, "Names, long answers"),
+    flow("upstream-time", "mirror", Place.TIME, "udp", 123, "Clocks, from the ministry's server"),
+    flow("upstream-mirror", "mirror", Place.MIRROR, "tcp", 3142, "Packages, from the ministry's mirror"),
+    flow("upstream-registry", "mirror", Place.REGISTRY, "tcp", 443, "Images, from the ministry's registry"),
+    # inside one node
+    flow("resolver-stub", Place.LOOPBACK, EVERY, "udp", 53, "systemd-resolved's local stub"),
+    flow("resolver-stub-tcp", Place.LOOPBACK, EVERY, "tcp", 53, "systemd-resolved's local stub"),
+    flow("time-command", Place.LOOPBACK, EVERY, "udp", 323, "chronyc talks to chronyd"),
+)  # fmt: skip
+MATRIX: tuple[Flow, ...] = tuple(one for line in _LINES for one in line)
+
+
+def port(name: str) -> int:
+    """The one port of a flow of the matrix, by the flow's name."""
+    return next(f for f in MATRIX if f.name == name).port
+
+
+def written_out(tiers: Collection[str] = tuple(TIERS), ways: Collection[Way] = ()) -> Flows:
+    """The flows between tiers that are there, and of the ways of doing things that the stack has."""
+    here = (one for one in MATRIX if one.where is None or one.where in ways)
+    every = (one for flow_ in here for one in _each(flow_, tiers))
+    return Flows(tuple(one for one in every if all(end in tiers for end in one.ends)))
+
+
+def _each(flow_: Flow, tiers: Iterable[str]) -> Iterator[Flow]:
+    if flow_.source in (EVERY, OTHERS):
+        yield from (replace(flow_, source=t) for t in tiers if flow_.source == EVERY or t != flow_.target)
+    elif flow_.target in (EVERY, OTHERS):
+        yield from (replace(flow_, target=t) for t in tiers if flow_.target == EVERY or t != flow_.source)
+    else:
+        yield flow_
