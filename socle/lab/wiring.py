@@ -58,6 +58,7 @@ class Wiring:
     hosts: dict[str, str]  # compute host: its zone
     external_network: str
     volume_type: str
+    encrypted_type: str
     image: str
     flavours: dict[str, dict[str, float]]
 
@@ -96,10 +97,16 @@ def wiring() -> Wiring:
         project=cloud["project"],
         hosts=hosts({zone: lab["hosts"][zone] for zone in cloud["zones"]}),
         external_network=cloud["external_network"]["name"],
-        volume_type=cloud["volume_types"][0],
+        volume_type=_volume_type(cloud, encrypted=False),
+        encrypted_type=_volume_type(cloud, encrypted=True),
         image=next(iter(cloud["images"].values()))["name"],
         flavours=cloud["flavours"],
     )
+
+
+def _volume_type(cloud: dict[str, Any], *, encrypted: bool) -> str:
+    kinds: dict[str, dict[str, Any]] = cloud["volume_types"]
+    return next(name for name, kind in kinds.items() if kind.get("encrypted", False) == encrypted)
 
 
 def hosts(zones: dict[str, int]) -> dict[str, str]:

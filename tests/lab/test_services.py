@@ -21,7 +21,6 @@ import yaml
 from socle.engine import access
 from socle.lab import access as handed
 from socle.lab import apis, credential, optional, passwords, quotas, seed, wiring, world
-from socle.lab.optional.key_manager import encrypted_type
 from socle.stack import load_stack
 from tests.lab.conftest import SOCLE, Deployment, write_stack
 from tests.lab.plugged import Plugged, plugged, until
@@ -211,7 +210,7 @@ def test_a_secret_is_read_back_by_its_public_reference(cloud: Any) -> None:
 
 def test_encryption_of_a_volume_is_asked_for_and_said(cloud: Any) -> None:
     storage = cloud.block_storage
-    for kind, encrypted in ((encrypted_type(wiring.wiring()), True), (wiring.wiring().volume_type, False)):
+    for kind, encrypted in ((wiring.wiring().encrypted_type, True), (wiring.wiring().volume_type, False)):
         volume = storage.create_volume(name=NAME, size=1, volume_type=kind)
         try:
             until(lambda volume=volume: storage.get_volume(volume).status == "available")

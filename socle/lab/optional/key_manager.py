@@ -38,12 +38,8 @@ def rows() -> list[Record]:
     return [service(api.name, uwsgi(api), ["mariadb", "memcached", "keystone"], api.local + "/")]
 
 
-def encrypted_type(where: Wiring) -> str:
-    return f"{where.volume_type}-encrypted"
-
-
 def offer(cloud: Any, where: Wiring, _secrets: Mapping[str, str]) -> None:
-    name, storage = encrypted_type(where), cloud.block_storage
+    name, storage = where.encrypted_type, cloud.block_storage
     if storage.find_type(name):
         return
     made = storage.create_type(name=name, extra_specs={"volume_backend_name": "lab"})
