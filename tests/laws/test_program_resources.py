@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from ipaddress import ip_network
 
@@ -33,6 +36,7 @@ from socle.stack.load import LoadedStack
 from socle.topology import Topology
 from socle.topology.flows import Place, PublicOf
 from socle.topology.openings import Opening, openings
+from tests.conftest import ROOT
 
 
 def every_opening(topology: Topology) -> list[Opening]:
@@ -274,3 +278,24 @@ def test_the_program_s_line_is_known_for_every_resource(graph: Graph) -> None:
     for resource in graph:
         assert resource.where is not None, resource.name
         assert resource.where.file.startswith("infra/")
+
+
+def test_the_same_stack_gives_the_same_plan_byte_for_byte_in_any_process() -> None:
+    """In two processes that order sets and texts differently."""
+    program = (
+        "from socle.graph.capture import _recorded; from socle.graph.store import dumps;"
+        "from socle.stack import load_stack; from socle.topology import derive;"
+        "loaded = load_stack('twozones'); print(dumps(_recorded(loaded, derive(loaded))))"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "4711")
+    }
+    assert len(seen) == 1
+    assert len(seen.pop()) > 10_000
