@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from socle.cloudfile import offers
 from socle.cloudfile.model import LiveCloud, LiveFlavour, LiveImage
-from socle.errors import UNSEEN, InputError
+from socle.errors import InputError, visible
 from socle.messages import _
 from socle.stack.cloud import Cloud, ExternalNetwork, Flavour, ImageOffer, OfferedService, Service, Zone
 from socle.stack.model import Line, SecureAddress
@@ -85,9 +85,9 @@ def draft(live: LiveCloud, external: str | None = None) -> Draft:
 
 
 def _fits(form: Any, value: Any) -> bool:
-    """Whether a file can hold it, and its model takes it."""
+    """Whether a file can hold it on one line, and its model takes it."""
     texts = value.values() if isinstance(value, Mapping) else [value]
-    if any(isinstance(text, str) and UNSEEN.search(text) for text in texts):
+    if any(isinstance(text, str) and visible(text) != text for text in texts):
         return False
     try:
         TypeAdapter(form).validate_python(value)
@@ -191,9 +191,7 @@ def _volume_types(made: Draft) -> None:
     if left:
         made.remark(key, f"left out: {', '.join(left)}")
     if unknown := [one.name for one in live.volume_types if one.encrypted is None and one.name not in left]:
-        made.remark(
-            key, f"{KEPT} which of them it encrypts ({', '.join(unknown)}): add {{encrypted: true}} where it does"
-        )
+        made.remark(key, f"{KEPT} whether it encrypts {', '.join(unknown)}: where it does, write {{encrypted: true}}")
     return None
 
 
@@ -286,9 +284,8 @@ def _objects(made: Draft) -> None:
         made.values["surroundings"] = {"objects": service}
         return made.remark(key, "objects: from the catalogue; check that it answers S3 requests")
     where = f"{', '.join(endpoint.addresses) or 'resolved to no address'}, port {endpoint.port}"
-    return made.remark(
-        key, f"objects: TO WRITE where it answers S3 requests; in the catalogue it is {endpoint.host} ({where})"
-    )
+    catalogued = f"in the catalogue it is {endpoint.host} ({where})"
+    return made.remark(key, f"objects: TO WRITE, where and by which name it answers S3 requests; {catalogued}")
 
 
 def _quotas(made: Draft) -> None:

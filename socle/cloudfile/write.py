@@ -5,13 +5,17 @@ from __future__ import annotations
 import textwrap
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from socle.cloudfile.draft import Draft
 from socle.errors import visible
+
+if TYPE_CHECKING:
+    import jinja2
 
 WIDTH = 118
 TEMPLATE = "cloud.yaml.j2"
@@ -19,6 +23,12 @@ TEMPLATE = "cloud.yaml.j2"
 
 def text(draft: Draft) -> str:
     """The whole file. The same draft gives the same bytes."""
+    remarks = defaultdict(tuple, {key: tuple(told) for key, told in draft.remarks.items()})
+    return _template().render(remarks_of=remarks, values=draft.values)
+
+
+@cache
+def _template() -> jinja2.Template:
     import jinja2
 
     environment = jinja2.Environment(
@@ -30,8 +40,7 @@ def text(draft: Draft) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"flow": _flow, "aligned": _aligned, "comment": _comment}
-    remarks = defaultdict(tuple, {key: tuple(told) for key, told in draft.remarks.items()})
-    return environment.get_template(TEMPLATE).render(draft={"remarks": remarks}, values=draft.values)
+    return environment.get_template(TEMPLATE)
 
 
 def _flow(value: Any) -> str:
