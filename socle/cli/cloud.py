@@ -80,7 +80,9 @@ def _live(entry: str | None, file: str | None, written: Cloud | None = None) -> 
     from socle.engine.access import connect_entry
 
     file = str(Path(file).absolute()) if file else None
-    connection = connect_entry(entry, file, written.ca_certificate if written else None)
+    connection = connect_entry(
+        entry, file, written.ca_certificate if written else None, embedded=bool(written and written.embedded)
+    )
     authority = connection.config.config.get("cacert")
     named = connection.config.name
     entry = None if named == "envvars" else str(named)
@@ -115,10 +117,11 @@ def _write(made: Draft, out: Path | None) -> None:
 def _tell(written: Cloud, seen: Draft, *, as_json: bool) -> None:
     """Raises Drifted."""
     from socle.cloudfile.differences import differences
-    from socle.errors import Drifted
+    from socle.errors import Drifted, visible
 
     found = differences(written, seen.live)
-    click.echo(_json(found, seen.untold) if as_json else "\n".join(_lines(found, seen.untold)))
+    shown = map(visible, _lines(found, seen.untold))  # names and values are the cloud's
+    click.echo(_json(found, seen.untold) if as_json else "\n".join(shown))
     if found:
         message = _("the cloud is not as its file says, differences: {count}").format(count=len(found))
         hint = _("correct the cloud file, then see what `socle plan` makes of it")

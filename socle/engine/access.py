@@ -92,7 +92,7 @@ def _no_entry(entry: str | None, error: Exception) -> CloudError:
         message = _("the variables OS_* of the environment give no usable credentials: {reason}").format(reason=reason)
         return CloudError("SOC-4101", message, hint=_("set them, or name an entry of clouds.yaml"))
     message = _("no usable entry for {cloud} in clouds.yaml: {reason}").format(cloud=entry, reason=reason)
-    hint = _("see `credentials` in the cloud file, and the clouds.yaml that it names")
+    hint = _("see the clouds.yaml that `credentials` in the cloud file, or --clouds, names")
     return CloudError("SOC-4101", message, hint=hint)
 
 
@@ -109,8 +109,7 @@ def environment(loaded: LoadedStack) -> dict[str, str]:
 def connect(loaded: LoadedStack, patience: Patience = PATIENCE) -> Connection:
     """An authenticated connection. Raises CloudError: unreachable, refused, of another project, or a certificate that
     is not trusted."""
-    hint = _("is the lab up? socle lab status") if loaded.cloud.embedded else ""
-    _reach(loaded.cloud.auth_url, patience.accept, hint)
+    _reach(loaded.cloud.auth_url, patience.accept, _lab_hint(loaded.cloud.embedded))
     connection = _authenticated(_region(loaded), loaded.stack.cloud, patience)
     with cloud_errors():
         _require_project(loaded, connection)
@@ -118,14 +117,19 @@ def connect(loaded: LoadedStack, patience: Patience = PATIENCE) -> Connection:
 
 
 def connect_entry(
-    entry: str | None, file: str | None = None, authority: str | None = None, patience: Patience = PATIENCE
+    entry: str | None,
+    file: str | None = None,
+    authority: str | None = None,
+    patience: Patience = PATIENCE,
+    *,
+    embedded: bool = False,
 ) -> Connection:
     """An authenticated connection by an entry of clouds.yaml alone (None: OS_*), before any cloud file says more.
 
     `file`: the clouds.yaml, if it is not in the OpenStack SDK's places; `authority`: instead of the entry's `cacert`.
     Raises CloudError, also for an address that no cloud file could hold (SOC-4243).
     """
-    region = _configured(entry, file)
+    region = _configured(entry, file, embedded=embedded)
     url = str((region.config.get("auth") or {}).get("auth_url") or "")
     if not url:
         raise _no_entry(entry, ValueError("auth_url"))
@@ -134,7 +138,7 @@ def connect_entry(
         raise CloudError("SOC-4243", "the cloud's address is not https: {url}", url=url, hint=hint)
     if authority:
         region.config["cacert"] = authority
-    _reach(url, patience.accept)
+    _reach(url, patience.accept, _lab_hint(embedded))
     return _authenticated(region, entry, patience)
 
 
@@ -172,6 +176,10 @@ def _require_project(loaded: LoadedStack, connection: Connection) -> None:
             message.format(theirs=project or "?", ours=loaded.cloud.project),
             hint=_("see project in the cloud file"),
         )
+
+
+def _lab_hint(embedded: bool) -> str:
+    return _("is the lab up? socle lab status") if embedded else ""
 
 
 def _reach(address: str, seconds: float, hint: str = "") -> None:
