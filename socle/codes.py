@@ -139,6 +139,25 @@ CODES: dict[str, Code] = {
     "SOC-4127": Code("The cloud's catalogue lacks a service that is needed.", "Check `region` in the cloud file."),
     "SOC-4201": Code("The cloud lacks something that the cloud file says it has.", "Correct the cloud file."),
     "SOC-4202": Code("The project's quota is too small for this stack.", "Ask the provider for the amount named."),
+    "SOC-4240": Code(
+        "The cloud has no external network of that name, or this user does not see it.", "Take one of those named."
+    ),
+    "SOC-4241": Code(
+        "The credentials are of no project, so the cloud tells nothing of what it offers.",
+        "Name the project in the entry of clouds.yaml, or use an application credential of it.",
+    ),
+    "SOC-4242": Code("The cloud has several regions.", "Name one in the entry of clouds.yaml, or in OS_REGION_NAME."),
+    "SOC-4243": Code(
+        "The address of the cloud is not https, so no cloud file may hold it and no password is sent there.",
+        "Ask the provider for Keystone's address with TLS.",
+    ),
+    "SOC-4244": Code(
+        "The cloud file that was to be written is there already.", "Write elsewhere, or name it with --replace."
+    ),
+    "SOC-4245": Code(
+        "Something that the cloud file says is missing from the live cloud, or is otherwise there.",
+        "Correct the cloud file, then look at the plans of the stacks that stand in this cloud.",
+    ),
     "SOC-5001": Code("The cloud program gave no address of these nodes.", "Run `socle up` again."),
     "SOC-5101": Code("A node's SSH host key is not on its console, so nobody connects to it.", _AGAIN),
     "SOC-5102": Code("ssh-agent did not start or refuses the key.", "Check that OpenSSH is installed."),

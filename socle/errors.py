@@ -60,10 +60,10 @@ class SocleError(Exception):
     def lines(self) -> list[str]:
         """What the user reads, one error."""
         head = f"{self.where}: {self.code}: {self.message}" if self.where else f"{self.code}: {self.message}"
-        return [_visible(head), *(f"  {_visible(line)}" for line in self.hint.splitlines())]
+        return [visible(head), *(f"  {visible(line)}" for line in self.hint.splitlines())]
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """One line, whatever a value in it holds: characters that a terminal would obey are written as escapes."""
     return _BREAKING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 

@@ -43,7 +43,7 @@ def collect(loaded: LoadedStack, patience: Patience = PATIENCE) -> dict[str, Any
     connection = connect(loaded, patience)
     with cloud_errors():
         return {
-            "endpoints": _endpoints(connection),
+            "endpoints": endpoints(connection),
             "verified": bool(connection.config.verify),
             "image": _image(connection, loaded),
             "servers": _servers(connection, loaded.name),
@@ -51,7 +51,8 @@ def collect(loaded: LoadedStack, patience: Patience = PATIENCE) -> dict[str, Any
         }
 
 
-def _endpoints(connection: Any) -> list[dict[str, str]]:
+def endpoints(connection: Any) -> list[dict[str, str]]:
+    """What the catalogue says to be reached from outside: service, region, url."""
     return [
         {"service": str(entry.get("type")), "region": str(one.get("region")), "url": str(one.get("url"))}
         for entry in connection.session.auth.get_access(connection.session).service_catalog.catalog

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from socle.stack.load import LoadedStack
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
-__all__ = ["cloud_errors", "connect", "environment"]
+__all__ = ["cloud_errors", "connect", "connect_entry", "environment"]
 
 # What clouds.yaml calls it -> what the OpenStack plugin reads. The address, project and region are the program's.
 _VARIABLES = {
@@ -44,36 +45,54 @@ def _region(loaded: LoadedStack) -> Any:
 
     clouds.yaml only authenticates: where, in which project and region is the cloud file's to say.
     """
+    cloud = loaded.cloud
+
+    def decided(known: Mapping[str, Any]) -> dict[str, str]:
+        project = {} if "application_credential_secret" in known else {"project_name": cloud.project}
+        return {"auth_url": cloud.auth_url, **project}
+
+    region = _configured(loaded.stack.cloud, cloud.credentials, decided, embedded=cloud.embedded)
+    region.config["region_name"] = cloud.region
+    if cloud.ca_certificate:
+        region.config["cacert"] = cloud.ca_certificate
+    return region
+
+
+def _configured(
+    entry: str | None,
+    file: str | None,
+    decided: Callable[[Mapping[str, Any]], dict[str, str]] = lambda known: {},
+    *,
+    embedded: bool = False,
+) -> Any:
+    """An entry of clouds.yaml; None: what OS_* of the environment say, or the only entry. Raises CloudError.
+
+    `decided`: from what the entry says of authentication to what is put in its place.
+    """
     from openstack.config import OpenStackConfig
 
-    file = loaded.cloud.credentials
-    entry = loaded.stack.cloud
     if file and not Path(file).is_file():
-        hint = _("the lab makes it: socle lab up") if loaded.cloud.embedded else _("ask the cloud's administrators")
+        hint = _("the lab makes it: socle lab up") if embedded else _("ask the cloud's administrators")
         raise CloudError("SOC-4101", _("no credentials, missing file: {file}").format(file=file), hint=hint)
     try:
-        config = OpenStackConfig(config_files=[file] if file else None, load_envvars=False)
+        config = OpenStackConfig(config_files=[file] if file else None, load_envvars=entry is None)
         known = config.get_one(cloud=entry, validate=False).config.get("auth") or {}
-        decided = {"auth_url": loaded.cloud.auth_url}
-        if "application_credential_secret" not in known:
-            decided["project_name"] = loaded.cloud.project
-        region = config.get_one(cloud=entry, auth=decided)
+        return config.get_one(cloud=entry, auth=decided(known))
     except PermissionError as error:
         hint = _("run it as the user to whom the file belongs")
         message = _("credentials cannot be read: {file}").format(file=error.filename)
         raise CloudError("SOC-4101", message, hint=hint) from None
     except Exception as error:  # what a person wrote there, the SDK refuses in a dozen ways
-        raise _no_entry(loaded, error) from None
-    region.config["region_name"] = loaded.cloud.region
-    if loaded.cloud.ca_certificate:
-        region.config["cacert"] = loaded.cloud.ca_certificate
-    return region
+        raise _no_entry(entry, error) from None
 
 
-def _no_entry(loaded: LoadedStack, error: Exception) -> CloudError:
+def _no_entry(entry: str | None, error: Exception) -> CloudError:
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
-    message = _("no usable entry for {cloud} in clouds.yaml: {reason}").format(cloud=loaded.stack.cloud, reason=reason)
-    hint = _("see `credentials` in the cloud file, and the clouds.yaml that it names")
+    if entry is None:
+        message = _("the variables OS_* of the environment give no usable credentials: {reason}").format(reason=reason)
+        return CloudError("SOC-4101", message, hint=_("set them, or name an entry of clouds.yaml"))
+    message = _("no usable entry for {cloud} in clouds.yaml: {reason}").format(cloud=entry, reason=reason)
+    hint = _("see the clouds.yaml that `credentials` in the cloud file, or --clouds, names")
     return CloudError("SOC-4101", message, hint=hint)
 
 
@@ -90,6 +109,40 @@ def environment(loaded: LoadedStack) -> dict[str, str]:
 def connect(loaded: LoadedStack, patience: Patience = PATIENCE) -> Connection:
     """An authenticated connection. Raises CloudError: unreachable, refused, of another project, or a certificate that
     is not trusted."""
+    _reach(loaded.cloud.auth_url, patience.accept, _lab_hint(loaded.cloud.embedded))
+    connection = _authenticated(_region(loaded), loaded.stack.cloud, patience)
+    with cloud_errors():
+        _require_project(loaded, connection)
+    return connection
+
+
+def connect_entry(
+    entry: str | None,
+    file: str | None = None,
+    authority: str | None = None,
+    patience: Patience = PATIENCE,
+    *,
+    embedded: bool = False,
+) -> Connection:
+    """An authenticated connection by an entry of clouds.yaml alone (None: OS_*), before any cloud file says more.
+
+    `file`: the clouds.yaml, if it is not in the OpenStack SDK's places; `authority`: instead of the entry's `cacert`.
+    Raises CloudError, also for an address that no cloud file could hold (SOC-4243).
+    """
+    region = _configured(entry, file, embedded=embedded)
+    url = str((region.config.get("auth") or {}).get("auth_url") or "")
+    if not url:
+        raise _no_entry(entry, ValueError("auth_url"))
+    if not url.startswith("https://"):
+        hint = _("use the cloud's address with TLS: what is said to any other can be read on the way")
+        raise CloudError("SOC-4243", "the cloud's address is not https: {url}", url=url, hint=hint)
+    if authority:
+        region.config["cacert"] = authority
+    _reach(url, patience.accept, _lab_hint(embedded))
+    return _authenticated(region, entry, patience)
+
+
+def _authenticated(region: Any, entry: str | None, patience: Patience) -> Connection:
     from functools import partial
 
     import openstack
@@ -97,8 +150,6 @@ def connect(loaded: LoadedStack, patience: Patience = PATIENCE) -> Connection:
 
     from socle.engine.session import Session
 
-    _reach(loaded, patience.accept)
-    region = _region(loaded)
     region.set_session_constructor(partial(Authenticated, session=Session(patience)))
     connection = openstack.connection.Connection(config=region)
     with cloud_errors():
@@ -106,10 +157,8 @@ def connect(loaded: LoadedStack, patience: Patience = PATIENCE) -> Connection:
             connection.session.get_token()
         except Exception as error:
             if type(error) is Exception:  # keystoneauth's own way to say that a password is missing
-                raise _no_entry(loaded, error) from None
+                raise _no_entry(entry, error) from None
             raise
-    with cloud_errors():
-        _require_project(loaded, connection)
     return connection
 
 
@@ -129,11 +178,14 @@ def _require_project(loaded: LoadedStack, connection: Connection) -> None:
         )
 
 
-def _reach(loaded: LoadedStack, seconds: float) -> None:
+def _lab_hint(embedded: bool) -> str:
+    return _("is the lab up? socle lab status") if embedded else ""
+
+
+def _reach(address: str, seconds: float, hint: str = "") -> None:
     """A plain connection first: an address that leads nowhere is known within seconds, without being asked again."""
-    url = urlsplit(loaded.cloud.auth_url)
+    url = urlsplit(address)
     try:
         socket.create_connection((url.hostname or "", url.port or 443), timeout=seconds).close()
-    except OSError as error:
-        hint = _("is the lab up? socle lab status") if loaded.cloud.embedded else ""
-        raise unreachable(loaded.cloud.auth_url, error, hint) from None
+    except (OSError, ValueError) as error:  # the latter: a port that is none
+        raise unreachable(address, error, hint) from None

@@ -84,7 +84,7 @@ def unreachable(url: str, reason: object, hint: str = "") -> CloudError:
 
 
 def untrusted(url: str) -> CloudError:
-    hint = _("see ca_certificate in the cloud file")
+    hint = _("see ca_certificate in the cloud file, or cacert in clouds.yaml")
     return CloudError("SOC-4104", "the cloud's certificate is not trusted, at: {url}", url=url, hint=hint)
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 
+Limits = dict[str, tuple[Any, Any]]  # quota -> limit (negative: none) and what is used of it
+
+
 class CloudErrors(CloudError):
     """Everything the cloud lacks, so that it is asked for in one go."""
 
@@ -65,8 +68,8 @@ def quota(cloud: Connection, needed: Mapping[str, int]) -> None:
     if not needed:
         return
     with ThreadPoolExecutor(max_workers=3) as pool:
-        parts = list(pool.map(lambda ask: ask(cloud), (_compute, _volume, _network)))
-    free = {name: room for part in parts for name, room in part.items()}
+        parts = list(pool.map(lambda ask: ask(cloud), LIMITS.values()))
+    free = {name: _left(*row) for part in parts for name, row in part.items()}
     short = missing_quota(needed, free)
     if short:
         raise CloudErrors(short)
@@ -92,25 +95,25 @@ def _left(limit: Any, used: Any) -> int | None:
     return int(limit) - int(used or 0)
 
 
-def _compute(cloud: Connection) -> dict[str, int | None]:
+def _compute(cloud: Connection) -> Limits:
     limits = cloud.compute.get_limits().absolute
     return {
-        "instances": _left(limits.instances, limits.instances_used),
-        "cores": _left(limits.total_cores, limits.total_cores_used),
-        "ram": _left(limits.total_ram, limits.total_ram_used),
-        "server_groups": _left(limits.server_groups, limits.server_groups_used),
+        "instances": (limits.instances, limits.instances_used),
+        "cores": (limits.total_cores, limits.total_cores_used),
+        "ram": (limits.total_ram, limits.total_ram_used),
+        "server_groups": (limits.server_groups, limits.server_groups_used),
     }
 
 
-def _volume(cloud: Connection) -> dict[str, int | None]:
+def _volume(cloud: Connection) -> Limits:
     limits = cloud.block_storage.get_limits().absolute
     return {
-        "volumes": _left(limits.max_total_volumes, limits.total_volumes_used),
-        "gigabytes": _left(limits.max_total_volume_gigabytes, limits.total_gigabytes_used),
+        "volumes": (limits.max_total_volumes, limits.total_volumes_used),
+        "gigabytes": (limits.max_total_volume_gigabytes, limits.total_gigabytes_used),
     }
 
 
-def _network(cloud: Connection) -> dict[str, int | None]:
+def _network(cloud: Connection) -> Limits:
     from openstack.exceptions import ForbiddenException, NotFoundException
 
     names = ("networks", "subnets", "routers", "ports", "floating_ips", "security_groups", "security_group_rules")
@@ -119,4 +122,8 @@ def _network(cloud: Connection) -> dict[str, int | None]:
     except (ForbiddenException, NotFoundException):
         return {}  # some clouds keep it to their administrators; the engine reports a refusal then
     rows = {name: getattr(details, name, None) for name in names}
-    return {name: _left(row["limit"], row["used"]) for name, row in rows.items() if isinstance(row, dict)}
+    return {name: (row["limit"], row["used"]) for name, row in rows.items() if isinstance(row, dict)}
+
+
+# Service -> what asks it for the project's limits.
+LIMITS: dict[str, Callable[[Any], Limits]] = {"compute": _compute, "block-storage": _volume, "network": _network}

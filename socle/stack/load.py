@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from socle import content
-from socle.errors import InputError, StackErrors
+from socle.errors import InputError, Mark, StackErrors
 from socle.messages import _
 from socle.stack.cloud import Cloud
 from socle.stack.explain import suggestion, validate
@@ -45,11 +45,10 @@ def load_stack(argument: str) -> LoadedStack:
     file = find(argument)
     document = read(file, content.label(file))
     stack = validate(Stack, document, "a stack file")
-    cloud_file = _refer("clouds", stack.cloud, document, ("cloud",), "SOC-1202", "cloud")
-    release_file = _refer("releases", stack.release, document, ("release",), "SOC-1203", "release")
-    cloud_document = read(cloud_file, content.label(cloud_file))
+    cloud_file = _refer("clouds", stack.cloud, "SOC-1202", document.mark(("cloud",)))
+    release_file = _refer("releases", stack.release, "SOC-1203", document.mark(("release",)))
+    cloud, cloud_document = _read_cloud(cloud_file)
     release_document = read(release_file, content.label(release_file))
-    cloud = validate(Cloud, cloud_document, "a cloud file")
     release = validate(Release, release_document, "a release file")
     files = [file, cloud_file, release_file]
     if overlay := _overlay(cloud, cloud_document):
@@ -78,13 +77,22 @@ def find(argument: str) -> Path:
     raise InputError("SOC-1001", "no such stack: {name}", hint=suggestion(argument, known_stacks()), name=argument)
 
 
-def _refer(room: str, name: str, document: Document, path: tuple[str], code: str, what: str) -> Path:
+def load_cloud(name: str) -> Cloud:
+    """The cloud file of that name. Raises InputError or StackErrors."""
+    return _read_cloud(_refer("clouds", name, "SOC-1202"))[0]
+
+
+def _read_cloud(file: Path) -> tuple[Cloud, Document]:
+    document = read(file, content.label(file))
+    return validate(Cloud, document, "a cloud file"), document
+
+
+def _refer(room: str, name: str, code: str, where: Mark | None = None) -> Path:
     if file := referred(room, name):
         return file
     names = sorted({file.stem for folder in content.search_path() for file in (folder / room).glob("*.yaml")})
-    raise InputError(
-        code, "unknown {key}: {found}", where=document.mark(path), hint=suggestion(name, names), key=what, found=name
-    )
+    key = room.removesuffix("s")
+    raise InputError(code, "unknown {key}: {found}", where=where, hint=suggestion(name, names), key=key, found=name)
 
 
 def referred(room: str, name: str) -> Path | None:

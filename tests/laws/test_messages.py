@@ -27,6 +27,7 @@ from jinja2 import nodes
 
 from socle import cli, codes, messages
 from socle.cli.show import PARTS, intent
+from socle.cloudfile import differences, draft
 from socle.compare import Kind, topology_values
 from socle.engine import answers, command, inventory, operations, refusals, summary
 from socle.graph import live
@@ -170,6 +171,9 @@ def values() -> dict[str, Iterable[str]]:
         "cli/__init__.py: option.help": help_pages(),
         "cli/__init__.py: text": help_pages(),
         "cli/__init__.py: one if count == 1 else many": (),  # click's own, see the test of the command line
+        "cli/cloud.py: one.kind": get_args(differences.Kind),
+        "cli/cloud.py: one.thing": differences.THINGS,
+        "cli/cloud.py: what": draft.UNTOLD,
         "cli/drift.py: STANDINGS[change.before][1]": {words for _mark, words in STANDINGS.values()},
         "cli/drift.py: STANDINGS[change.now][1]": {words for _mark, words in STANDINGS.values()},
         "cli/drift.py: one.kind": get_args(live.Kind),
@@ -268,7 +272,10 @@ def test_every_translated_value_has_a_declared_source() -> None:
 
 
 LINES = (
-    *([*verb, "--help"] for verb in ([], *([name] for name in cli.VERBS), ["lab", "up"], ["lab", "down"])),
+    *(
+        [*verb, "--help"]
+        for verb in ([], *([name] for name in cli.VERBS), ["cloud", "probe"], ["lab", "up"], ["lab", "down"])
+    ),
     ["nosuch"],
     ["check"],
     ["check", "--nosuch", "demo"],
@@ -283,6 +290,8 @@ LINES = (
     ["report", "demo", "--lang", "de"],
     ["report", "demo", "--out", __file__],
     ["lab", "nosuch"],
+    ["cloud", "probe", "lab", "--json"],
+    ["cloud", "probe", "--compare", "lab", "--out", "x"],
 )
 ASK = """
 import json, sys
