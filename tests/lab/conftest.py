@@ -11,10 +11,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from socle.stack import load_stack
 from socle.topology import derive
@@ -73,13 +75,41 @@ class Deployment:
         )
 
 
-def write_stack(folder: Path, name: str, cidr: str) -> None:
-    """The demo's stack file under another name, with its own block and domain."""
-    text = (ROOT / "stacks" / "demo.yaml").read_text(encoding="utf-8")
-    text = text.replace("visio.demo.example", f"visio.{name}.example").replace("10.64.0.0/19", cidr)
+FEWER = ("load-balancer", "dns", "key-manager", "object-store")  # what not every cloud has
+
+
+def write_stack(folder: Path, name: str, cidr: str, **changes: object) -> None:
+    """The demo's stack file under another name, with its own block and domain, and some keys changed."""
+    data = yaml.safe_load((ROOT / "stacks" / "demo.yaml").read_text(encoding="utf-8"))
+    data |= {"domain": f"visio.{name}.example", "network": {"cidr": cidr}, **changes}
     stacks = folder / "stacks"
     stacks.mkdir(parents=True, exist_ok=True)
-    (stacks / f"{name}.yaml").write_text(text, encoding="utf-8")
+    (stacks / f"{name}.yaml").write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+def write_bare_cloud(folder: Path) -> None:
+    """`bare`: the lab, as a cloud that offers no load balancers, no names, no keys and no objects."""
+    data = yaml.safe_load((ROOT / "stacks" / "clouds" / "lab.yaml").read_text(encoding="utf-8"))
+    data["services"] = [one for one in data["services"] if one not in FEWER]
+    data["volume_types"] = {name: kind for name, kind in data["volume_types"].items() if not kind.get("encrypted")}
+    data["surroundings"].pop("objects")
+    data["dns"]["update"] = "rfc2136"
+    clouds = folder / "stacks" / "clouds"
+    clouds.mkdir(parents=True, exist_ok=True)
+    (clouds / "bare.yaml").write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+@contextmanager
+def changed(stack: Deployment, **changes: object) -> Iterator[None]:
+    """The stack file with some keys changed; `overrides` come on top of those that are there."""
+    before = stack.file.read_text(encoding="utf-8")
+    data = yaml.safe_load(before)
+    data |= {**changes, "overrides": {**data.get("overrides", {}), **dict(changes.get("overrides") or {})}}
+    stack.file.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    try:
+        yield
+    finally:
+        stack.file.write_text(before, encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

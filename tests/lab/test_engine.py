@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from socle import content
 from socle.engine import access, inventory
 from socle.graph import model
 from socle.stack import load_stack
 from socle.topology import derive
-from tests.lab.conftest import Deployment, write_stack
+from tests.lab.conftest import Deployment, changed, write_stack
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -127,12 +128,8 @@ def test_a_plan_holds_only_for_the_stack_it_was_made_for(stack: Deployment, clou
     plan = stack.folder / "engine.plan.json"
     done = stack.socle("plan", "engine", "--save", str(plan))
     assert re.search(r"Instance +\d", done.stdout), done.stdout
-    before = stack.file.read_text()
-    stack.file.write_text(before.replace("largest_room: 8", "largest_room: 9"))
-    try:
+    with changed(stack, people={"seats": 40, "peak_in_call": 0.25, "largest_room": 9}):
         refused = stack.socle("up", "engine", "--plan", str(plan), check=False)
-    finally:
-        stack.file.write_text(before)
     assert refused.returncode == 8, refused.stderr
     assert "SOC-8101" in refused.stderr
     assert "the stack, cloud or release file" in refused.stderr
@@ -158,39 +155,62 @@ def test_a_second_up_does_nothing(stack: Deployment) -> None:
 
 def test_what_holds_data_is_not_taken_away_unasked(stack: Deployment) -> None:
     """Another block would replace every network, and the nodes that carry calls with them."""
-    before = stack.file.read_text()
-    stack.file.write_text(before.replace("10.97.0.0/19", "10.98.0.0/19"))
-    try:
+    with changed(stack, network={"cidr": "10.98.0.0/19"}):
         refused = stack.socle("up", "engine", "--yes", "--cloud-only", check=False)
-    finally:
-        stack.file.write_text(before)
     assert refused.returncode == 3, refused.stdout + refused.stderr
     assert "SOC-3201" in refused.stderr
     assert {*stack.nodes("media"), *stack.nodes("turn")} <= set(refused.stderr.split())
     assert "cloud: no operation" in stack.socle("up", "engine", "--yes", "--cloud-only").stdout
 
 
+def media(**own: object) -> dict[str, object]:
+    return {"overrides": {"media": {**own, "reason": "to see what a plan says of it"}}}
+
+
 @pytest.mark.parametrize(
-    ("media", "code", "words"),
+    ("change", "code", "words"),
     [
-        ({"nodes": 3}, 0, "cuts no call, loses no data, gives up no address"),
-        ({"flavour": "lab.large"}, 0, "restarts {0} and cuts the calls on it"),
-        ({"nodes": 1}, 3, "SOC-3201"),
+        (media(nodes=3), 0, ["cuts no call, loses no data, gives up no address"]),
+        (media(flavour="lab.large"), 0, ["restarts {media[0]} and cuts the calls on it"]),
+        (media(nodes=1), 3, ["SOC-3201", "{media[1]}"]),
+        ({"domain": "visio.renamed.example"}, 3, ["SOC-3201", "engine-zone"]),
+        ({"cloud": "moved"}, 3, ["SOC-3201", "{media[0]}", "{turn[0]}", "{bus[0]}-data"]),
+        ({"release": "next"}, 0, ["cuts no call", "restarts nothing on {media[0]}"]),
     ],
-    ids=["grow", "resize", "shrink"],
+    ids=["grow", "resize", "shrink", "rename", "move zone", "new release"],
 )
-def test_a_plan_says_whom_it_disturbs(stack: Deployment, media: dict[str, object], code: int, words: str) -> None:
-    nodes, before = stack.nodes("media"), stack.file.read_text()
-    own = {"media": {**media, "reason": "to see what a plan says of it"}}
-    stack.file.write_text(f"{before}overrides: {json.dumps(own)}\n")
-    try:
+def test_a_plan_says_whom_it_disturbs(
+    stack: Deployment, elsewhere: None, change: dict[str, object], code: int, words: list[str]
+) -> None:
+    """And what would cut calls, lose data or give up a name is refused until it is named."""
+    nodes = {tier: stack.nodes(tier) for tier in ("media", "turn", "bus")}
+    with changed(stack, **change):
         done = stack.socle("plan", "engine", check=False)
-    finally:
-        stack.file.write_text(before)
     assert done.returncode == code, done.stderr
-    assert words.format(*nodes) in done.stdout + done.stderr
-    if code == 3:
-        assert nodes[1] in done.stderr
+    for one in words:
+        assert one.format(**nodes) in done.stdout + done.stderr
+
+
+def test_a_stack_of_another_name_is_another_stack(stack: Deployment) -> None:
+    """Renaming a file moves nothing: it plans a second stack beside the first, and says which resources are whose."""
+    write_stack(stack.folder, "other", "10.93.0.0/19")
+    done = stack.socle("plan", "other")
+    assert "cuts no call, loses no data, gives up no address" in done.stdout
+    assert "engine-" not in done.stdout
+
+
+@pytest.fixture
+def elsewhere(stack: Deployment) -> None:
+    """`moved`: the lab with its zones in another order. `next`: a release after this one."""
+    stacks = content.folder("stacks")
+    cloud = (stacks / "clouds/lab.yaml").read_text(encoding="utf-8")
+    moved = cloud.replace("zones: [zone-1, zone-2, zone-3]", "zones: [zone-2, zone-1, zone-3]")
+    assert moved != cloud
+    release = next((stacks / "releases").glob("*.yaml")).read_text(encoding="utf-8")
+    for room, name, text in (("clouds", "moved", moved), ("releases", "next", release)):
+        (stack.folder / "stacks" / room).mkdir(exist_ok=True)
+        text = re.sub(r'(?m)^version: ".*"$', 'version: "next"', text)
+        (stack.folder / "stacks" / room / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
 def test_what_somebody_changed_by_hand_is_put_back(stack: Deployment, cloud: Connection, graph: Graph) -> None:
@@ -295,8 +315,6 @@ def test_wrong_credentials_are_one_clear_error(
     folder = stack.folder / "stacks/clouds"
     folder.mkdir(exist_ok=True)
     own = folder / "lab.yaml"
-    from socle import content
-
     text = (content.folder("stacks") / "clouds/lab.yaml").read_text()
     own.write_text(re.sub(r"credentials: \S+", f"credentials: {credentials}", text))
     try:

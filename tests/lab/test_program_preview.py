@@ -13,7 +13,7 @@ from socle.graph.model import INSTANCE, PROVIDER, VOLUME
 from socle.graph.preview import previewed
 from socle.stack import load_stack
 from socle.topology import derive
-from tests.lab.conftest import write_stack
+from tests.lab.conftest import write_bare_cloud, write_stack
 
 pytestmark = pytest.mark.lab
 
@@ -21,19 +21,32 @@ pytestmark = pytest.mark.lab
 ADDED = {PROVIDER: {"version"}, INSTANCE: {"power_state"}, VOLUME: {"volume_retype_policy"}}
 
 
-@pytest.fixture(scope="module")
-def graphs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Graph, Graph]:
+EVERYTHING: dict[str, object] = {
+    "availability": "two-zones",
+    "features": dict.fromkeys(("recording", "transcription", "subtitles", "telephony"), True),
+    "telephony": {"trunk": ["192.0.2.64/28"]},
+    "overrides": {},
+}
+
+
+@pytest.fixture(scope="module", params=["demo's", "every tier", "every tier, fewer services"])
+def graphs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Graph, Graph]:
     """Captured, previewed: of a stack that was never applied, so that nothing is known but what the program says."""
     from pulumi.automation import ConfigValue
 
     from socle.engine import workspace
 
     folder: Path = tmp_path_factory.mktemp("preview")
-    write_stack(folder, "preview", "10.98.0.0/19")
-    loaded = load_stack(str(folder / "stacks" / "preview.yaml"))
+    write_bare_cloud(folder)
+    changes = (
+        {} if request.param == "demo's" else {**EVERYTHING, "cloud": "bare" if "fewer" in request.param else "lab"}
+    )
+    write_stack(folder, "preview", "10.98.0.0/19", **changes)
     steps: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOCLE_STATE", str(folder / "state"))
+        patch.setenv("SOCLE_STACKS", str(folder / "stacks"))
+        loaded = load_stack(str(folder / "stacks" / "preview.yaml"))
         stack = workspace.open_stack(loaded)
         stack.set_config("socle:sshPublicKey", ConfigValue(PLACEHOLDER_KEY))
         stack.preview(on_event=lambda event: steps.append(event.resource_pre_event), color="never")
