@@ -207,9 +207,9 @@ def elsewhere(stack: Deployment) -> None:
     moved = cloud.replace("zones: [zone-1, zone-2, zone-3]", "zones: [zone-2, zone-1, zone-3]")
     assert moved != cloud
     release = next((stacks / "releases").glob("*.yaml")).read_text(encoding="utf-8")
-    for room, name, text in (("clouds", "moved", moved), ("releases", "next", release)):
+    following = re.sub(r'(?m)^version: ".*"$', 'version: "next"', release)
+    for room, name, text in (("clouds", "moved", moved), ("releases", "next", following)):
         (stack.folder / "stacks" / room).mkdir(exist_ok=True)
-        text = re.sub(r'(?m)^version: ".*"$', 'version: "next"', text)
         (stack.folder / "stacks" / room / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
