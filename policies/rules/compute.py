@@ -200,13 +200,13 @@ def _front_problems(front: Front, instances: Sequence[Resource], model: Model) -
             if front.address not in {pair.get("ip_address") for pair in pairs}:
                 yield f"{name} may not take the address of the front"
         return
-    own = {kind: [one for one in model.plan.of(kind) if model.tier_of(one) == front.tier] for kind in (MEMBERS, MONITOR)}
-    behind = {member.get("address") for one in own[MEMBERS] for member in one.get("members") or ()}
+    members, monitors = ([r for r in model.plan.of(k) if model.tier_of(r) == front.tier] for k in (MEMBERS, MONITOR))
+    behind = {member.get("address") for one in members for member in one.get("members") or ()}
     for name, port in ports.items():
         fixed = {one.get("ip_address") for one in (port.get("fixed_ips") if port else None) or ()}
         if not fixed & behind:
             yield f"{name} is not behind the front"
-    if not any(one.get("admin_state_up") is not False for one in own[MONITOR]):
+    if not any(one.get("admin_state_up") is not False for one in monitors):
         yield "no health monitor"
 
 
@@ -255,6 +255,10 @@ def volumes_of_a_declared_type(volume: Resource, model: Model) -> Outcome:
     kind, types = volume.get("volume_type"), model.loaded.cloud.volume_types
     if kind not in types:
         return failed(f"type {kind or 'none asked for'}", types)
+    if volume.name in {node.volume.name for node in model.topology.nodes if node.volume and _by_the_node(node.volume)}:
+        return unknown(
+            f"type {kind}: encrypted by the node itself", settled_in="runtime", expected="an encrypted volume"
+        )
     return unknown(
         f"type {kind}: only the cloud says whether it encrypts", settled_in="runtime", expected="an encrypted volume"
     )
@@ -271,12 +275,18 @@ def volumes_of_a_declared_type(volume: Resource, model: Model) -> Outcome:
     ),
 )
 def volumes_are_encrypted(volume: Any, model: Model) -> Outcome:
+    if _by_the_node(volume):  # the cloud sees ciphertext, and says that it does not encrypt
+        return unknown("the node encrypts it, which was not read there", settled_in="runtime", expected="encrypted")
     seen = (_live(model, "volumes") or {}).get(volume.name)
     if not seen:
         return unknown("the volume was not read", settled_in="runtime", expected="encrypted")
     if model.loaded.cloud.embedded and seen["encrypted"] is False and not targets.is_sensitive(model):
         return unknown("the embedded cloud encrypts nothing", settled_in="process", expected="encrypted")
     return judged(seen["encrypted"] is True, "encrypted" if seen["encrypted"] else "not encrypted", "encrypted")
+
+
+def _by_the_node(volume: Any) -> bool:
+    return bool(volume.encryption == "node")
 
 
 @rule(

@@ -1,4 +1,4 @@
-"""The cloud's metadata service, closed to what runs on the nodes: CMP-06. They boot from a drive and need none of it."""
+"""The cloud's metadata service, closed to what runs on the nodes, which boot from a drive of their own: CMP-06."""
 
 from __future__ import annotations
 

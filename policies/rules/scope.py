@@ -282,8 +282,8 @@ def _listens(listener: Resource, model: Model) -> Outcome:
     """A load balancer's own door: a flow of users to the tier behind it, passed on without being opened."""
     balancer = model.plan.follow(listener.get("loadbalancer_id"))
     tier = model.tier_of(balancer) or model.tier_of(listener)
-    here = model.topology.flows.into(tier) if tier else ()
-    ways = {(one.protocol, one.port): one.name for one in here if one.source == Place.INTERNET and one.first == one.last}
+    users = [one for one in model.topology.flows.into(tier or "") if one.source == Place.INTERNET]
+    ways = {(one.protocol, one.first): one.name for one in users if one.first == one.last}
     protocol, port = str(listener.get("protocol")).lower(), listener.get("protocol_port")
     seen = f"{tier or 'no tier'}: {protocol} {port}"
     wanted = [f"{name}: {kind} {at}" for (kind, at), name in ways.items()] or "no listener"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
-from policies import matrix, targets
+from policies import targets
 from socle.graph import Ref, Resource
 from socle.graph.model import (
     FLOATING_IP,
@@ -16,7 +16,6 @@ from socle.graph.model import (
     ROUTER,
     ROUTER_INTERFACE,
     ROUTER_ROUTE,
-    SUBNET,
 )
 from socle.policy.model import Model, references
 from socle.policy.mutation import in_live, on_resource
@@ -136,15 +135,15 @@ def the_default_group_is_unused(_stack: targets.Whole, model: Model) -> Outcome:
     said = (model.live or {}).get("default_group")
     if not said:
         return unknown("the default group was not read", settled_in="runtime", expected=wanted)
-    balancers = int(said.get("balancers") or 0)
+    held = int(said.get("balancers") or 0)
     open_ = [_said(one) for one in said["rules"] if not _from_itself(one, said)]
     problems = [*([f"ports: {said['ports']}"] if said["ports"] else []), *sorted(open_)]
-    fine = "no port, no open rule" + (f"; addresses of load balancers, with no machine: {balancers}" if balancers else "")
+    fine = ["no port", "no open rule", *([f"addresses of load balancers, without a machine: {held}"] if held else [])]
     return judged(not problems, problems or fine, wanted)
 
 
 def _from_itself(one: dict[str, Any], group: dict[str, Any]) -> bool:
-    return one["direction"] == "ingress" and one.get("remote_group_id") == group.get("id") is not None
+    return bool(one["direction"] == "ingress" and one.get("remote_group_id") == group["id"])
 
 
 def _said(one: dict[str, Any]) -> str:
