@@ -14,27 +14,12 @@ import sys
 from urllib.parse import urlsplit
 
 SYSCTL = (
-    "kernel.dmesg_restrict",
-    "kernel.kptr_restrict",
-    "kernel.randomize_va_space",
-    "kernel.sysrq",
-    "kernel.unprivileged_bpf_disabled",
-    "kernel.perf_event_paranoid",
-    "kernel.yama.ptrace_scope",
-    "fs.suid_dumpable",
-    "fs.protected_symlinks",
-    "fs.protected_hardlinks",
-    "fs.protected_fifos",
-    "fs.protected_regular",
-    "net.ipv4.ip_forward",
-    "net.ipv4.tcp_syncookies",
-    "net.ipv4.conf.all.rp_filter",
-    "net.ipv4.conf.all.accept_redirects",
-    "net.ipv4.conf.all.send_redirects",
-    "net.ipv4.conf.all.accept_source_route",
-    "net.ipv6.conf.all.disable_ipv6",
-    "net.core.rmem_max",
-    "net.core.wmem_max",
+    "kernel.dmesg_restrict", "kernel.kptr_restrict", "kernel.randomize_va_space", "kernel.sysrq",
+    "kernel.unprivileged_bpf_disabled", "kernel.perf_event_paranoid", "kernel.yama.ptrace_scope", "fs.suid_dumpable",
+    "fs.protected_symlinks", "fs.protected_hardlinks", "fs.protected_fifos", "fs.protected_regular",
+    "net.ipv4.ip_forward", "net.ipv4.tcp_syncookies", "net.ipv4.conf.all.rp_filter",
+    "net.ipv4.conf.all.accept_redirects", "net.ipv4.conf.all.send_redirects", "net.ipv4.conf.all.accept_source_route",
+    "net.ipv6.conf.all.disable_ipv6", "net.core.rmem_max", "net.core.wmem_max",
 )
 CAP_SYS_TIME = 25
 METADATA = ("169.254.169.254", 80)  # the cloud's service of instance metadata
@@ -62,12 +47,8 @@ def read(path):
 def os_release():
     pairs = (line.split("=", 1) for line in read("/etc/os-release").splitlines() if "=" in line)
     values = {key: value.strip('"') for key, value in pairs}
-    return {
-        "id": values.get("ID"),
-        "version": values.get("VERSION_ID"),
-        "debian": read("/etc/debian_version").strip(),
-        "kernel": os.uname().release,
-    }
+    return {"id": values.get("ID"), "version": values.get("VERSION_ID"), "debian": read("/etc/debian_version").strip(),
+            "kernel": os.uname().release}
 
 
 def sockets():
@@ -91,31 +72,14 @@ def sshd():
 
 
 def failed_units():
-    return [
-        line.split()[0] for line in run("systemctl", "list-units", "--failed", "--plain", "--no-legend").splitlines()
-    ]
+    return [line.split()[0] for line in run("systemctl", "list-units", "--failed", "--plain", "--no-legend").splitlines()]
 
 
 def services():
-    units = (
-        "ssh",
-        "nftables",
-        "chrony",
-        "systemd-journald",
-        "systemd-resolved",
-        "livekit",
-        "coturn",
-        "nginx",
-        "valkey-server",
-        "apparmor",
-        "auditd",
-    )
-    return {
-        unit: subprocess.run(
-            ["systemctl", "is-active", unit], capture_output=True, text=True, check=False
-        ).stdout.strip()
-        for unit in units
-    }
+    units = ("ssh", "nftables", "chrony", "systemd-journald", "systemd-resolved", "livekit", "coturn", "nginx",
+             "valkey-server", "apparmor", "auditd")
+    return {unit: subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False).stdout.strip()
+            for unit in units}
 
 
 def packages():
@@ -131,11 +95,8 @@ def files(paths):
         except OSError:
             found[path] = None
             continue
-        found[path] = {
-            "owner": name(pwd.getpwuid, info.st_uid),
-            "group": name(grp.getgrgid, info.st_gid),
-            "mode": format(info.st_mode & 0o7777, "04o"),
-        }
+        found[path] = {"owner": name(pwd.getpwuid, info.st_uid), "group": name(grp.getgrgid, info.st_gid),
+                       "mode": format(info.st_mode & 0o7777, "04o")}
         if os.path.isfile(path):
             with open(path, "rb") as stream:
                 found[path]["sha256"] = hashlib.sha256(stream.read()).hexdigest()
@@ -154,10 +115,8 @@ def images():
         listed = json.loads(run("podman", "images", "--format", "json") or "[]")
     except ValueError:
         return []
-    return [
-        {"names": image.get("Names") or [], "digests": sorted(image.get("RepoDigests") or [image.get("Digest")])}
-        for image in listed
-    ]
+    return [{"names": image.get("Names") or [], "digests": sorted(image.get("RepoDigests") or [image.get("Digest")])}
+            for image in listed]
 
 
 def containers():
@@ -165,9 +124,7 @@ def containers():
         listed = json.loads(run("podman", "ps", "--format", "json") or "[]")
     except ValueError:
         return []
-    return [
-        {"name": (one.get("Names") or [""])[0], "image": one.get("Image"), "state": one.get("State")} for one in listed
-    ]
+    return [{"name": (one.get("Names") or [""])[0], "image": one.get("Image"), "state": one.get("State")} for one in listed]
 
 
 def sysctl():
@@ -199,29 +156,19 @@ def firewall():
 def mounts():
     rows = (line.split() for line in read("/proc/self/mounts").splitlines())
     wanted = ("ext4", "xfs", "btrfs", "overlay", "tmpfs")
-    return [
-        {"device": row[0], "path": row[1], "type": row[2], "options": row[3].split(",")}
-        for row in rows
-        if row[2] in wanted
-    ]
+    return [{"device": row[0], "path": row[1], "type": row[2], "options": row[3].split(",")} for row in rows if row[2] in wanted]
 
 
 def accounts():
     shadow = {line.split(":")[0]: line.split(":")[1] for line in read("/etc/shadow").splitlines()}
     shells = [entry.pw_name for entry in pwd.getpwall() if not entry.pw_shell.endswith(("nologin", "false", "sync"))]
     with_password = sorted(user for user, field in shadow.items() if field and field[0] not in "!*")
-    return {
-        "with_shell": sorted(shells),
-        "with_password": with_password,
-        "root_locked": shadow.get("root", "")[:1] in ("!", "*"),
-    }
+    return {"with_shell": sorted(shells), "with_password": with_password, "root_locked": shadow.get("root", "")[:1] in ("!", "*")}
 
 
 def certificates():
     found = {}
-    for path in (
-        glob.glob("/etc/nginx/tls/*.crt") + glob.glob("/etc/turnserver/*.crt") + glob.glob("/etc/valkey/tls/*.crt")
-    ):
+    for path in glob.glob("/etc/nginx/tls/*.crt") + glob.glob("/etc/turnserver/*.crt") + glob.glob("/etc/valkey/tls/*.crt"):
         text = run("openssl", "x509", "-in", path, "-noout", "-enddate")
         found[path] = text.partition("=")[2].strip() or None
     return found
@@ -251,24 +198,11 @@ def metadata():
 def main():
     container = run("systemd-detect-virt", "--container").strip()
     facts = {
-        "os": os_release(),
-        "container": container not in ("", "none"),
-        "virtualisation": container or "none",
-        "sockets": sockets(),
-        "sshd": sshd(),
-        "firewall": firewall(),
-        "failed_units": failed_units(),
-        "services": services(),
-        "packages": packages(),
-        "files": files(sys.argv[1:]),
-        "images": images(),
-        "containers": containers(),
-        "sysctl": sysctl(),
-        "time": clock(),
-        "mounts": mounts(),
-        "accounts": accounts(),
-        "certificates": certificates(),
-        "metadata": metadata(),
+        "os": os_release(), "container": container not in ("", "none"), "virtualisation": container or "none",
+        "sockets": sockets(), "sshd": sshd(), "firewall": firewall(), "failed_units": failed_units(),
+        "services": services(), "packages": packages(), "files": files(sys.argv[1:]), "images": images(),
+        "containers": containers(), "sysctl": sysctl(), "time": clock(), "mounts": mounts(), "accounts": accounts(),
+        "certificates": certificates(), "metadata": metadata(),
     }
     json.dump(facts, sys.stdout)
 
