@@ -81,7 +81,8 @@ def deploy(loaded: LoadedStack, topology: Topology) -> None:
     }
     records = {record.fqdn: addresses.of(record.tier) for record in topology.records}
     if cloud.dns.update == "designate":
-        Names(topology.domain, loaded.stack.existing.zone, records, labels, parts)
+        stack_file = loaded.stack
+        Names(topology.domain, stack_file.existing.zone, records, stack_file.certificates.caa, labels, parts)
     if topology.containers:
         Containers(topology.containers, labels, parts)
 

@@ -74,6 +74,7 @@ def facts(topology: Topology, node: str) -> dict[str, Any]:
         "images": [{"names": ["livekit"], "digests": [f"livekit@{DIGEST}"]}],
         "firewall": firewall(topology, tier),
         "container": False,
+        "metadata": {"answers": False, "control": True},
     }
 
 
@@ -137,4 +138,5 @@ def live(model: Model) -> dict[str, Any]:
         "image": {"name": image.name, "visibility": "public", "sha512": image.sha512 or "b" * 128},
         "servers": {node.name: {"host": f"machine-{n}"} for n, node in enumerate(model.topology.nodes)},
         "volumes": {node.volume.name: {"encrypted": True} for node in model.topology.nodes if node.volume},
+        "default_group": {"id": "d", "ports": 0, "balancers": 1, "rules": []},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from socle.stack.load import LoadedStack
 from socle.stack.model import Sensitivity
@@ -44,6 +45,11 @@ class Labels:
         """For network resources; Neutron allows neither commas nor slashes in a tag."""
         rows = {"socle": self.stack, **self._inventory(function)}
         return sorted(f"{key}={value}".translate({ord(","): " ", ord("/"): " "}) for key, value in rows.items())
+
+    def headers(self, function: str) -> dict[str, str]:
+        """For containers of objects, whose metadata travel as HTTP headers: hyphens, and values URL-encoded."""
+        rows = {"socle_stack": self.stack, **self._inventory(function)}
+        return {key.replace("_", "-"): quote(value, safe=" ") for key, value in rows.items()}
 
     def _inventory(self, function: str) -> dict[str, str]:
         return {

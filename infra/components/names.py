@@ -13,13 +13,18 @@ from socle.topology.model import TTL
 
 
 class Names(ComponentResource):
-    """One address record per public name, in a zone of the stack's own, or in the one that the cloud team has."""
+    """One address record per public name, in a zone of the stack's own, or in the one that the cloud team has.
+
+    `authority`: the one that may sign certificates for the domain and what is below it, by its name in CAA records
+    (RFC 8659); none may sign for all names at once.
+    """
 
     def __init__(
         self,
         domain: str,
         zone: str | None,
         records: Mapping[str, Sequence[Input[str]]],
+        authority: str | None,
         labels: Labels,
         opts: ResourceOptions | None = None,
     ) -> None:
@@ -34,6 +39,17 @@ class Names(ComponentResource):
                 type="A",
                 ttl=TTL,
                 records=list(addresses),
+                opts=inside(self),
+            )
+        if authority:
+            dns.RecordSet(
+                f"{labels.stack}-authority",
+                zone_id=zone_id,
+                name=f"{domain}.",
+                description=labels.description("who may sign certificates"),
+                type="CAA",
+                ttl=TTL,
+                records=[f'0 issue "{authority}"', '0 issuewild ";"'],
                 opts=inside(self),
             )
         self.register_outputs({})

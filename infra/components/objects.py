@@ -23,7 +23,11 @@ class Containers(ComponentResource):
                 plan.name,
                 name=plan.name,
                 versioning=plan.versions,
-                metadata={"socle-stack": labels.stack, "holds": plan.holds, "retention-days": str(plan.days)},
+                metadata={
+                    **labels.headers(f"objects: {plan.holds}"),
+                    "holds": plan.holds,
+                    "retention-days": str(plan.days),
+                },
                 force_destroy=False,
                 opts=inside(self, protect=True),
             )

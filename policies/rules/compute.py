@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from policies import targets
-from socle.graph import Resource
-from socle.graph.model import INSTANCE, KEYPAIR, SERVER_GROUP, VOLUME
+from socle.graph import Graph, Resource
+from socle.graph.model import INSTANCE, KEYPAIR, MEMBERS, MONITOR, SERVER_GROUP, VOLUME
 from socle.policy.model import Model
 from socle.policy.mutation import in_live, inputs, on_release, on_resource, on_stack, together
 from socle.policy.outcome import Outcome, failed, judged, not_applicable, passed, unknown
 from socle.policy.rule import rule
-from socle.topology.model import Tier
+from socle.topology.model import Front, Tier
 
-ZONES = {"single": 1, "two-zones": 2, "three-zones": 3}
+SPREAD = "at least 2 nodes over 2 zones"
 
 
 def _live(model: Model, part: str) -> Any:
@@ -146,18 +146,68 @@ def redundancy_as_promised(tier: Tier, model: Model) -> Outcome:
         return not_applicable("the stack promises one zone")
     zones = {node.zone for node in tier.nodes}
     seen = f"{len(tier.nodes)} nodes over {len(zones)} zones"
-    return judged(len(tier.nodes) >= 2 and len(zones) >= 2, seen, "at least 2 nodes over 2 zones")
+    if len(tier.nodes) < 2 or len(zones) < 2:
+        return failed(seen, SPREAD)
+    if tier.promotion == "by-hand":
+        return unknown(
+            f"{seen}; without the zone that holds most of them no majority is left: promotion is by hand, "
+            "a procedure to sign",
+            settled_in="process",
+            expected="a majority that outlives any zone, or a signed procedure",
+        )
+    return passed(seen, SPREAD)
 
 
 def _promise(model: Model, promise: str) -> Model:
-    from socle.policy.mutation import on_stack
-
     return on_stack("availability", promise)(
         replace(
             model,
             topology=replace(model.topology, tiers=tuple(replace(t, nodes=t.nodes[:1]) for t in model.topology.tiers)),
         )
     )
+
+
+def _all_in_one_zone(model: Model) -> Model:
+    moved = (
+        replace(one, inputs={**one.inputs, "availability_zone": "zone-1"}) if one.type == INSTANCE else one
+        for one in model.plan
+    )
+    return on_stack("availability", "two-zones")(replace(model, graph=Graph(tuple(moved))))
+
+
+@rule("CMP-05", phase="plan", on=targets.tiers, key=("availability",), broken_by=_all_in_one_zone)
+def instances_as_promised(tier: Tier, model: Model) -> Outcome:
+    """And a front that knows all of them: one that it does not reach, or goes on sending to when dead, is no second."""
+    if str(model.loaded.stack.availability) == "single":
+        return not_applicable("the stack promises one zone")
+    mine = [one for one in model.plan.of(INSTANCE) if model.tier_of(one) == tier.name]
+    asked = [one.get("availability_zone") for one in mine]
+    if not all(isinstance(zone, str) for zone in asked):
+        return unknown("a zone that is known after apply", settled_in="runtime", expected=SPREAD)
+    zones = {str(zone).partition(":")[0] for zone in asked}
+    problems = [] if len(mine) >= 2 and len(zones) >= 2 else [f"{len(mine)} instances over {len(zones)} zones"]
+    fronts = [one for one in model.topology.fronts if one.tier == tier.name]
+    problems += [problem for front in fronts for problem in _front_problems(front, mine, model)]
+    wanted = f"{SPREAD}{', each behind the front, a dead one taken out' if fronts else ''}"
+    return judged(not problems, problems or f"{len(mine)} instances over {len(zones)} zones", wanted)
+
+
+def _front_problems(front: Front, instances: Sequence[Resource], model: Model) -> Iterator[str]:
+    ports = {i.name: model.plan.follow(n.get("port")) for i in instances for n in i.get("networks") or ()}
+    if front.way == "virtual-address":
+        for name, port in ports.items():
+            pairs = (port.get("allowed_address_pairs") if port else None) or ()
+            if front.address not in {pair.get("ip_address") for pair in pairs}:
+                yield f"{name} may not take the address of the front"
+        return
+    members, monitors = ([r for r in model.plan.of(k) if model.tier_of(r) == front.tier] for k in (MEMBERS, MONITOR))
+    behind = {member.get("address") for one in members for member in one.get("members") or ()}
+    for name, port in ports.items():
+        fixed = {one.get("ip_address") for one in (port.get("fixed_ips") if port else None) or ()}
+        if not fixed & behind:
+            yield f"{name} is not behind the front"
+    if not any(one.get("admin_state_up") is not False for one in monitors):
+        yield "no health monitor"
 
 
 def _weak_key() -> str:
@@ -205,6 +255,10 @@ def volumes_of_a_declared_type(volume: Resource, model: Model) -> Outcome:
     kind, types = volume.get("volume_type"), model.loaded.cloud.volume_types
     if kind not in types:
         return failed(f"type {kind or 'none asked for'}", types)
+    if volume.name in {node.volume.name for node in model.topology.nodes if node.volume and _by_the_node(node.volume)}:
+        return unknown(
+            f"type {kind}: encrypted by the node itself", settled_in="runtime", expected="an encrypted volume"
+        )
     return unknown(
         f"type {kind}: only the cloud says whether it encrypts", settled_in="runtime", expected="an encrypted volume"
     )
@@ -221,12 +275,18 @@ def volumes_of_a_declared_type(volume: Resource, model: Model) -> Outcome:
     ),
 )
 def volumes_are_encrypted(volume: Any, model: Model) -> Outcome:
+    if _by_the_node(volume):  # the cloud sees ciphertext, and says that it does not encrypt
+        return unknown("the node encrypts it, which was not read there", settled_in="runtime", expected="encrypted")
     seen = (_live(model, "volumes") or {}).get(volume.name)
     if not seen:
         return unknown("the volume was not read", settled_in="runtime", expected="encrypted")
     if model.loaded.cloud.embedded and seen["encrypted"] is False and not targets.is_sensitive(model):
         return unknown("the embedded cloud encrypts nothing", settled_in="process", expected="encrypted")
     return judged(seen["encrypted"] is True, "encrypted" if seen["encrypted"] else "not encrypted", "encrypted")
+
+
+def _by_the_node(volume: Any) -> bool:
+    return bool(volume.encryption == "node")
 
 
 @rule(

@@ -19,6 +19,7 @@ from socle.policy.rule import rule
 
 LIVEKIT = targets.file("media", "livekit.yaml")
 COTURN = targets.file("turn", "turnserver.conf")
+RECORDERS = "recording"  # the tier
 SHORTEST_SECRET = 32  # characters; 256 bits of a token written in base64 take 43
 # peers that a relay never reaches: this host, private, shared, link-local, multicast
 DENIED = ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
@@ -326,11 +327,12 @@ def rooms_have_limits(file: File, model: Model) -> Outcome:
     )
 
 
-def _with_egress(model: Model) -> Model:
+def _with_public_recorders(model: Model) -> Model:
     from dataclasses import replace
 
-    tier = replace(model.topology.tier("edge"), name="egress")
-    return replace(model, topology=replace(model.topology, tiers=(*model.topology.tiers, tier)))
+    tier = replace(model.topology.tier("edge"), name=RECORDERS)
+    others = tuple(one for one in model.topology.tiers if one.name != RECORDERS)
+    return replace(model, topology=replace(model.topology, tiers=(*others, tier)))
 
 
 @rule(
@@ -338,10 +340,10 @@ def _with_egress(model: Model) -> Model:
     phase="plan",
     on=targets.stack,
     key=("features", "recording"),
-    broken_by=_with_egress,
+    broken_by=_with_public_recorders,
 )
 def recorders_stand_apart(_stack: targets.Whole, model: Model) -> Outcome:
-    tier = model.tier("egress")
+    tier = model.tier(RECORDERS)
     if tier is None:
         return not_applicable("no recorder is deployed")
     return judged(not tier.public, "public" if tier.public else "private", "no public address")

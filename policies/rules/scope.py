@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import get_args
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from policies import matrix, targets
 from policies.formats import yaml_of
-from socle.graph import Resource
-from socle.graph.model import FLOATING_IP, INSTANCE, SECURITY_GROUP_RULE, VOLUME
+from socle.graph import UNKNOWN, Resource
+from socle.graph.model import (
+    CONTAINER,
+    FLOATING_IP,
+    INSTANCE,
+    LISTENER,
+    LOAD_BALANCER,
+    PROVIDER,
+    SECURITY_GROUP_RULE,
+    VOLUME,
+)
 from socle.policy.model import File, Model
 from socle.policy.mutation import (
     in_file,
@@ -24,11 +33,12 @@ from socle.policy.mutation import (
 from socle.policy.outcome import Outcome, failed, judged, not_applicable, passed, unknown
 from socle.policy.rule import rule
 from socle.stack.model import Kind
-from socle.topology.flows import Flow
+from socle.topology.flows import Flow, Place
 from socle.topology.model import Tier
 
 QUALIFIED = "secnumcloud"
 TERRITORY = ("FR",)  # our default; a wider set is a ministry's own decision (SNC 19.2.b asks for the EU)
+PLACES = ("region", "availability_zone", "availability_zone_hints")  # inputs that say where a resource is
 INVENTORY = ("owner", "function", "environment", "security-need")
 
 
@@ -112,15 +122,37 @@ def endpoints_are_in_the_region(_stack: targets.Whole, model: Model) -> Outcome:
     return judged(not outside, outside or f"{len(endpoints)} endpoints in {region}", f"every endpoint in {region}")
 
 
+def _placed(model: Model) -> Iterator[Resource]:
+    """What is somewhere: the provider, whose region is that of all that names none; servers and volumes; and whatever
+    names a region or a zone of its own."""
+    for one in model.plan:
+        if one.type in (PROVIDER, INSTANCE, VOLUME) or any(one.get(key) is not None for key in PLACES):
+            yield one
+
+
 @rule(
     "GOV-03",
     phase="plan",
-    on=(INSTANCE, VOLUME),
+    on=_placed,
     key=("cloud",),
-    broken_by=on_resource(INSTANCE, inputs(availability_zone="elsewhere-1a")),
+    broken_by=on_resource(PROVIDER, inputs(region="Elsewhere")),
 )
-def placed_in_a_known_zone(resource: Resource, model: Model) -> Outcome:
-    zone, zones = resource.get("availability_zone"), model.loaded.cloud.zones
+def placed_in_the_region(resource: Resource, model: Model) -> Iterator[Outcome]:
+    cloud, region = model.loaded.cloud, resource.get("region")
+    if region is not None or resource.type == PROVIDER:
+        wanted = f"region {cloud.region}"
+        if region is UNKNOWN:
+            yield unknown("the region is known after apply", settled_in="runtime", expected=wanted)
+        else:
+            yield judged(region == cloud.region, f"region {region or 'of whoever deploys'}", wanted)
+    if resource.type in (INSTANCE, VOLUME) or any(resource.get(key) is not None for key in PLACES[1:]):
+        hints = resource.get("availability_zone_hints")
+        named = hints if isinstance(hints, list) else [resource.get("availability_zone") or hints]
+        yield from (_zone(zone, model) for zone in named)
+
+
+def _zone(zone: Any, model: Model) -> Outcome:
+    zones = model.loaded.cloud.zones
     if not isinstance(zone, str):
         return unknown("no zone is asked for: the cloud chooses", settled_in="runtime", expected=zones)
     zone = zone.partition(":")[0]
@@ -184,7 +216,7 @@ def _own(host: str, declared: set[str], model: Model) -> bool:
 @rule(
     "GOV-05",
     phase="plan",
-    on=(INSTANCE, VOLUME, FLOATING_IP),
+    on=(INSTANCE, VOLUME, FLOATING_IP, LOAD_BALANCER, CONTAINER),
     key=("organisation",),
     broken_by=on_resource(INSTANCE, inputs(metadata={}, tags=[])),
 )
@@ -220,7 +252,7 @@ def every_flow_has_a_reason(flow: Flow, _model: Model) -> Outcome:
 @rule(
     "GOV-07",
     phase="plan",
-    on=lambda model: (*model.plan.of(SECURITY_GROUP_RULE), *model.topology.tiers),
+    on=lambda model: (*model.plan.of(SECURITY_GROUP_RULE, LISTENER), *model.topology.tiers),
     broken_by=on_resource(SECURITY_GROUP_RULE, removed),
 )
 def rules_equal_the_flow_matrix(subject: Resource | Tier, model: Model) -> Outcome:
@@ -234,6 +266,8 @@ def rules_equal_the_flow_matrix(subject: Resource | Tier, model: Model) -> Outco
             if one.tier == subject.name and one not in present and one.without_remote not in vague
         ]
         return judged(not missing, missing or "every flow has its rule", "a rule for each flow of the matrix")
+    if subject.type == LISTENER:
+        return _listens(subject, model)
     seen = matrix.opened(subject, model)
     if seen is None:
         return failed("a rule of a group that belongs to no tier", "a rule for a flow of the matrix")
@@ -242,6 +276,18 @@ def rules_equal_the_flow_matrix(subject: Resource | Tier, model: Model) -> Outco
     if seen.remote == "?" and seen.without_remote in {one.without_remote for one in wanted}:
         return unknown(f"remote known after apply: {seen}", settled_in="runtime", expected="a flow of the matrix")
     return failed(seen, "a flow of the matrix")
+
+
+def _listens(listener: Resource, model: Model) -> Outcome:
+    """A load balancer's own door: a flow of users to the tier behind it, passed on without being opened."""
+    balancer = model.plan.follow(listener.get("loadbalancer_id"))
+    tier = model.tier_of(balancer) or model.tier_of(listener)
+    users = [one for one in model.topology.flows.into(tier or "") if one.source == Place.INTERNET]
+    ways = {(one.protocol, one.first): one.name for one in users if one.first == one.last}
+    protocol, port = str(listener.get("protocol")).lower(), listener.get("protocol_port")
+    seen = f"{tier or 'no tier'}: {protocol} {port}"
+    wanted = [f"{name}: {kind} {at}" for (kind, at), name in ways.items()] or "no listener"
+    return judged((protocol, port) in ways, seen, wanted)
 
 
 def _with_a_twin(model: Model) -> Model:

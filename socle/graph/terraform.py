@@ -21,6 +21,7 @@ TYPES = {
     model.SUBNET: "openstack_networking_subnet_v2",
     model.ROUTER: "openstack_networking_router_v2",
     model.ROUTER_INTERFACE: "openstack_networking_router_interface_v2",
+    model.ROUTER_ROUTE: "openstack_networking_router_route_v2",
     model.PORT: "openstack_networking_port_v2",
     model.FLOATING_IP: "openstack_networking_floatingip_v2",
     model.FLOATING_IP_ASSOCIATE: "openstack_networking_floatingip_associate_v2",
@@ -31,9 +32,18 @@ TYPES = {
     model.KEYPAIR: "openstack_compute_keypair_v2",
     model.VOLUME: "openstack_blockstorage_volume_v3",
     model.VOLUME_ATTACH: "openstack_compute_volume_attach_v2",
+    model.LOAD_BALANCER: "openstack_lb_loadbalancer_v2",
+    model.LISTENER: "openstack_lb_listener_v2",
+    model.POOL: "openstack_lb_pool_v2",
+    model.MEMBERS: "openstack_lb_members_v2",
+    model.MONITOR: "openstack_lb_monitor_v2",
+    model.ZONE: "openstack_dns_zone_v2",
+    model.RECORD_SET: "openstack_dns_recordset_v2",
+    model.CONTAINER: "openstack_objectstorage_container_v1",
 }
 # Where the SDK's plural is Terraform's block name in the singular.
-SINGULAR = {"networks": "network", "fixed_ips": "fixed_ip", "allocation_pools": "allocation_pool"}
+SINGULAR = {"networks": "network", "fixed_ips": "fixed_ip", "allocation_pools": "allocation_pool",
+            "members": "member"}  # fmt: skip
 ONE_ITEM = {model.SERVER_GROUP: {"policies"}}  # text in the SDK, a list in Terraform
 HIDDEN = "(sensitive)"
 

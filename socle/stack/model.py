@@ -153,6 +153,10 @@ class Certificates(Section):
     ] = "cloud"
     directory: Annotated[str | None, Field(pattern=r"^https://", description="URL of the ACME directory")] = None
     country: Annotated[str | None, Field(pattern=COUNTRY, description="Where the ACME authority is established")] = None
+    caa: Annotated[
+        Host | None,
+        Field(description="Name of the one authority that may sign, in CAA records (ACME: meta.caaIdentities)"),
+    ] = None
 
 
 class ThirdParty(Section):

@@ -142,6 +142,14 @@ class Topology:
     def networks(self) -> tuple[Network, ...]:
         return tuple(tier.network for tier in self.tiers)
 
+    @property
+    def promoted_by_hand(self) -> tuple[str, ...]:
+        """Tiers that vote, and that the loss of one zone (or node, in a single zone) may leave without a majority.
+
+        A node alone has nobody to promote.
+        """
+        return tuple(tier.name for tier in self.tiers if tier.promotion == "by-hand" and len(tier.nodes) > 1)
+
     def tier(self, name: str) -> Tier:
         return next(tier for tier in self.tiers if tier.name == name)
 

@@ -8,8 +8,10 @@ import json
 import os
 import pwd
 import re
+import socket
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 SYSCTL = (
     "kernel.dmesg_restrict", "kernel.kptr_restrict", "kernel.randomize_va_space", "kernel.sysrq",
@@ -20,6 +22,9 @@ SYSCTL = (
     "net.ipv6.conf.all.disable_ipv6", "net.core.rmem_max", "net.core.wmem_max",
 )
 CAP_SYS_TIME = 25
+METADATA = ("169.254.169.254", 80)  # the cloud's service of instance metadata
+PACKAGE_SOURCES = "/etc/apt/sources.list.d/*.sources"
+PATIENCE = 2  # seconds for a connection; what is dropped never answers
 
 
 def run(*command):
@@ -169,6 +174,27 @@ def certificates():
     return found
 
 
+def reaches(address):
+    try:
+        socket.create_connection(address, timeout=PATIENCE).close()
+    except OSError:
+        return False
+    return True
+
+
+def metadata():
+    """Whether the metadata service takes a connection, beside `control`: whether the package server does, which must,
+    else silence says nothing of this node."""
+    written = "".join(read(path) for path in sorted(glob.glob(PACKAGE_SOURCES)))
+    uri = re.search(r"^URIs:\s*(\S+)", written, re.M)
+    server = urlsplit(uri[1]) if uri else None
+    control = server is not None and server.hostname is not None
+    return {
+        "answers": reaches(METADATA),
+        "control": control and reaches((server.hostname, server.port or (443 if server.scheme == "https" else 80))),
+    }
+
+
 def main():
     container = run("systemd-detect-virt", "--container").strip()
     facts = {
@@ -176,7 +202,7 @@ def main():
         "sockets": sockets(), "sshd": sshd(), "firewall": firewall(), "failed_units": failed_units(),
         "services": services(), "packages": packages(), "files": files(sys.argv[1:]), "images": images(),
         "containers": containers(), "sysctl": sysctl(), "time": clock(), "mounts": mounts(), "accounts": accounts(),
-        "certificates": certificates(),
+        "certificates": certificates(), "metadata": metadata(),
     }
     json.dump(facts, sys.stdout)
 
