@@ -131,6 +131,14 @@ CODES: dict[str, Code] = {
     "SOC-4127": Code("The cloud's catalogue lacks a service that is needed.", "Check `region` in the cloud file."),
     "SOC-4201": Code("The cloud lacks something that the cloud file says it has.", "Correct the cloud file."),
     "SOC-4202": Code("The project's quota is too small for this stack.", "Ask the provider for the amount named."),
+    "SOC-4220": Code(
+        "The stack uses a service that the cloud's catalogue does not name in the region.",
+        "On the embedded cloud: `socle lab up --for STACK`. Elsewhere the cloud file's `services` and `dns` decide "
+        "which way is taken; without load-balancer, dns or object-store there is another one.",
+    ),
+    "SOC-4221": Code(
+        "The embedded cloud can be started for a stack that is deployed into it.", "Name a stack whose cloud is `lab`."
+    ),
     "SOC-5001": Code("The cloud program gave no address of these nodes.", "Run `socle up` again."),
     "SOC-5101": Code("A node's SSH host key is not on its console, so nobody connects to it.", _AGAIN),
     "SOC-5102": Code("ssh-agent did not start or refuses the key.", "Check that OpenSSH is installed."),
