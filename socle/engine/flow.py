@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from pulumi import automation
 
 from socle import passphrase
-from socle.engine import access, deploy, drift, inventory, operations, plan, preflight, recovery, workspace
+from socle.engine import access, deploy, drift, inventory, objects, operations, plan, preflight, recovery, workspace
 from socle.engine.build import say
 from socle.engine.case import Case
 from socle.engine.refusals import engine_errors
 from socle.errors import CloudError, InputError
+from socle.graph import model
 from socle.messages import _
 from socle.paths import stack_dir
 from socle.stack.load import LoadedStack
@@ -103,6 +104,9 @@ def destroy(ready: Ready, *, break_lock: bool = False) -> int:
     count = sum(1 for one in deployment.get("resources", ()) if one.get("id") and one["type"].startswith("openstack:"))
     if deployment.get("resources"):
         deploy.unprotect(ready.stack, deployment, None)
+        with access.cloud_errors():
+            for container in (one["id"] for one in deployment["resources"] if one["type"] == model.CONTAINER):
+                objects.empty(ready.cloud, container, say)
         deploy.destroy(ready.stack, say)
     with access.cloud_errors():
         left = deploy.left_in_cloud(ready.cloud, ready.loaded.name, names)
