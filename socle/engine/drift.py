@@ -33,6 +33,7 @@ RULE_KEYS = {
 }
 
 
+HOLDING = {model.PORT, model.ROUTER_INTERFACE, model.ROUTER_ROUTE, model.LISTENER, model.POOL}
 PROBER = "ovn-lb-hm:distributed"  # the port that OVN's load balancer probes from, one for each subnet
 
 
@@ -71,29 +72,30 @@ def undeclared(cloud: Connection, names: Mapping[str, Ref]) -> list[Difference]:
 
 
 def holding(cloud: Connection, deployment: Mapping[str, Any]) -> list[Difference]:
-    """What nobody declared and what keeps the stack's networks from being deleted."""
+    """What nobody declared and what keeps the stack's networks, routers and load balancers from being deleted."""
     names = {}
     for one in (one for one in deployment.get("resources", ()) if one.get("id")):
         name = one["urn"].rpartition("::")[2]
         names[str(one["id"])] = Ref(name)
         if port := (one.get("outputs") or {}).get("vipPortId"):
             names[str(port)] = Ref(name, "vip_port_id")
-    return [one for one in undeclared(cloud, names) if one.type in (model.PORT, model.ROUTER_INTERFACE)]
+    return [one for one in undeclared(cloud, names) if one.type in HOLDING]
 
 
 def refuse_held(found: Sequence[Difference]) -> None:
-    """Raises CloudError: deleting a network that holds somebody's port waits for minutes, and then fails half-way."""
+    """Raises CloudError: deleting what holds somebody's port, route or listener waits for minutes, and then fails
+    half-way."""
     if found:
-        things = ", ".join(f"{one.title} {one.name} ({_network(one)})" for one in found)
+        things = ", ".join(f"{one.title} {one.name} ({_holder(one)})" for one in found)
         hint = _("nothing was destroyed; remove them, then run the same command again")
         raise CloudError(
-            "SOC-4111", "what this stack did not make holds its networks: {things}", hint=hint, things=things
+            "SOC-4111", "what this stack did not make holds what it made: {things}", hint=hint, things=things
         )
 
 
-def _network(one: Difference) -> str:
-    network = one.live.get("network_id")
-    return network.target if isinstance(network, Ref) else str(network)
+def _holder(one: Difference) -> str:
+    """The resource of the stack that it is in."""
+    return next((value.target for value in one.live.values() if isinstance(value, Ref)), "")
 
 
 def _strange(kind: str, thing: str, name: str, inputs: Mapping[str, Any], names: Mapping[str, Ref]) -> Difference:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from socle.engine import catalogue
+from socle.engine import catalogue, existing
 from socle.engine.answers import found
 from socle.errors import CloudError
 from socle.messages import _
@@ -17,6 +17,9 @@ from socle.topology import Topology, services
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
+
+
+MANY = object()  # things have this name
 
 
 class CloudErrors(CloudError):
@@ -31,7 +34,8 @@ class CloudErrors(CloudError):
 
 
 def existence(cloud: Connection, loaded: LoadedStack, topology: Topology) -> dict[str, tuple[int, float]]:
-    """Raises CloudErrors for services, images, flavours, volume types, zones or an external network that are not there.
+    """Raises CloudErrors for services, images, flavours, volume types, zones, an external network that are not there, and
+    for what the cloud team owns and is not as the stack file says.
 
     Returns vCPU and memory (MiB) of each flavour the stack uses, as the cloud has them.
     """
@@ -43,6 +47,9 @@ def existence(cloud: Connection, loaded: LoadedStack, topology: Topology) -> dic
         answers = list(pool.map(lambda one: one.ask(), asked))
     for one, have in zip(asked, answers, strict=True):
         missing += [_missing(loaded, one.what, name) for name in sorted(one.names) if have.get(name) is None]
+        missing += [existing.ambiguous(loaded, one.what, name) for name in sorted(one.names) if have.get(name) is MANY]
+    if not {"network", "dns"} & set(absent):
+        missing += existing.problems(cloud, loaded, topology)
     if missing:
         raise CloudErrors(missing)
     there = next(have for one, have in zip(asked, answers, strict=True) if one.names is flavours)
@@ -96,7 +103,16 @@ def _asked(cloud: Connection, loaded: LoadedStack, topology: Topology, flavours:
 
 def _by_name(cloud: Connection, service: str, find: str, names: Collection[str]) -> Callable[[], Mapping[str, Any]]:
     """Things that are many in a cloud are looked for one by one."""
-    return lambda: {name: found(getattr(getattr(cloud, service), find), name) for name in names}
+
+    def one(name: str) -> Any:
+        from openstack.exceptions import DuplicateResource
+
+        try:
+            return found(getattr(getattr(cloud, service), find), name)
+        except DuplicateResource:
+            return MANY
+
+    return lambda: {name: one(name) for name in names}
 
 
 def _named(things: Iterable[Any]) -> dict[str, Any]:
