@@ -111,7 +111,7 @@ CODES: dict[str, Code] = {
     "SOC-4109": Code("The cloud answered with an error of its own.", "Try again; then ask the cloud's operators."),
     "SOC-4110": Code("The cloud answered, and its answer could not be read.", "Try again; then report it."),
     "SOC-4111": Code(
-        "Somebody put ports, routes or listeners of their own into what the stack made; it cannot be deleted before these.",
+        "Somebody put ports, routes or listeners of their own into what the stack made, which cannot go before.",
         "Remove what the error names, then run `socle down` again.",
     ),
     "SOC-4112": Code(

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any
 from pulumi import automation
 
 from socle import passphrase
-from socle.engine import access, deploy, drift, inventory, objects, operations, plan, preflight, recovery, workspace
+from socle.engine import (
+    access,
+    deploy,
+    drift,
+    inventory,
+    objects,
+    operations,
+    plan,
+    preflight,
+    quotas,
+    recovery,
+    workspace,
+)
 from socle.engine.build import say
 from socle.engine.case import Case
 from socle.engine.refusals import engine_errors
@@ -78,7 +90,9 @@ def planned(
     calls = [node.name for tier in ready.case.topology.tiers if tier.carries_calls for node in tier.nodes]
     deploy.refuse_endangered(seen.found, calls, replace)
     with access.cloud_errors():
-        preflight.quota(ready.cloud, operations.needs(seen.found, ready.flavours))
+        encrypted = [name for name, kind in ready.loaded.cloud.volume_types.items() if kind.encrypted]
+        needed = operations.needs(seen.found, ready.flavours, encrypted)
+        quotas.check(ready.cloud, needed, ready.loaded.stack.existing.zone or "")
     return against or deploy.make_plan(ready.loaded, deployment, seen, ready.case.verdict, replace), seen
 
 

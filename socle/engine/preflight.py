@@ -1,14 +1,14 @@
-"""Asks the cloud what a preview does not: do the credentials work, is everything there, is there room for it."""
+"""Asks the cloud what a preview does not: is everything there that the stack uses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from socle.engine import catalogue, existing
-from socle.engine.answers import found
+from socle.engine.answers import CloudErrors, found
 from socle.errors import CloudError
 from socle.messages import _
 from socle.stack.cloud import OfferedService
@@ -22,20 +22,9 @@ if TYPE_CHECKING:
 MANY = object()  # things have this name
 
 
-class CloudErrors(CloudError):
-    """Everything the cloud lacks, so that it is asked for in one go."""
-
-    def __init__(self, errors: Sequence[CloudError]) -> None:
-        super().__init__(errors[0].code, errors[0].message, hint=errors[0].hint)
-        self.errors = tuple(errors)
-
-    def lines(self) -> list[str]:
-        return [line for error in self.errors for line in error.lines()]
-
-
 def existence(cloud: Connection, loaded: LoadedStack, topology: Topology) -> dict[str, tuple[int, float]]:
-    """Raises CloudErrors for services, images, flavours, volume types, zones, an external network that are not there, and
-    for what the cloud team owns and is not as the stack file says.
+    """Raises CloudErrors for services, images, flavours, volume types, zones and an external network that are not
+    there, and for what the cloud team owns and is not as the stack file says.
 
     Returns vCPU and memory (MiB) of each flavour the stack uses, as the cloud has them.
     """
@@ -142,65 +131,3 @@ def _no_service(loaded: LoadedStack, service: str) -> CloudError:
         cloud=loaded.stack.cloud,
         service=service,
     )
-
-
-def quota(cloud: Connection, needed: Mapping[str, int]) -> None:
-    """Raises CloudErrors, one line per quota that does not suffice."""
-    if not needed:
-        return
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        parts = list(pool.map(lambda ask: ask(cloud), (_compute, _volume, _network)))
-    free = {name: room for part in parts for name, room in part.items()}
-    short = missing_quota(needed, free)
-    if short:
-        raise CloudErrors(short)
-
-
-def missing_quota(needed: Mapping[str, int], free: Mapping[str, int | None]) -> list[CloudError]:
-    """`free`: what is left of each quota; None or absent where there is no limit or it cannot be asked."""
-    return [
-        CloudError(
-            "SOC-4202",
-            _("quota of {name}: {needed} needed, {free} left").format(name=name, needed=count, free=max(left, 0)),
-            hint=_("ask the cloud's administrators for more, or remove what is not used"),
-        )
-        for name, count in sorted(needed.items())
-        if (left := free.get(name)) is not None and count > left
-    ]
-
-
-def _left(limit: Any, used: Any) -> int | None:
-    """A negative limit means none."""
-    if limit is None or int(limit) < 0:
-        return None
-    return int(limit) - int(used or 0)
-
-
-def _compute(cloud: Connection) -> dict[str, int | None]:
-    limits = cloud.compute.get_limits().absolute
-    return {
-        "instances": _left(limits.instances, limits.instances_used),
-        "cores": _left(limits.total_cores, limits.total_cores_used),
-        "ram": _left(limits.total_ram, limits.total_ram_used),
-        "server_groups": _left(limits.server_groups, limits.server_groups_used),
-    }
-
-
-def _volume(cloud: Connection) -> dict[str, int | None]:
-    limits = cloud.block_storage.get_limits().absolute
-    return {
-        "volumes": _left(limits.max_total_volumes, limits.total_volumes_used),
-        "gigabytes": _left(limits.max_total_volume_gigabytes, limits.total_gigabytes_used),
-    }
-
-
-def _network(cloud: Connection) -> dict[str, int | None]:
-    from openstack.exceptions import ForbiddenException, NotFoundException
-
-    names = ("networks", "subnets", "routers", "ports", "floating_ips", "security_groups", "security_group_rules")
-    try:
-        details = cloud.network.get_quota(cloud.current_project_id, details=True)
-    except (ForbiddenException, NotFoundException):
-        return {}  # some clouds keep it to their administrators; the engine reports a refusal then
-    rows = {name: getattr(details, name, None) for name in names}
-    return {name: _left(row["limit"], row["used"]) for name, row in rows.items() if isinstance(row, dict)}

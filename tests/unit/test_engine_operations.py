@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from socle.engine import operations, summary
+from socle.engine import operations, quotas, summary
 from socle.graph import model
 
 
@@ -79,9 +79,7 @@ def test_needs_are_net_of_what_goes() -> None:
 
 
 def test_missing_quota_names_each_short_one() -> None:
-    from socle.engine.preflight import missing_quota
-
-    short = missing_quota(
+    short = quotas.missing(
         {"instances": 4, "cores": 8, "ports": 2, "volumes": 3}, {"instances": 4, "cores": 7, "ports": None}
     )
     assert [error.message for error in short] == ["quota of cores: 8 needed, 7 left"]

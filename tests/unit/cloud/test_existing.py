@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from socle.engine import preflight
+from socle.engine.answers import CloudErrors
 from socle.errors import InputError
 from socle.stack import load_stack
 from socle.stack.load import LoadedStack
@@ -167,7 +168,7 @@ def test_what_is_not_is_one_clear_error_with_its_place(
 ) -> None:
     prepared(cloud, owning, **changes)
     refused = refusal(lambda: preflight.existence(connection, owning, derive(owning)))
-    assert isinstance(refused, preflight.CloudErrors)
+    assert isinstance(refused, CloudErrors)
     (one,) = refused.errors
     assert one.code == code and said in one.message and one.where
     assert line in owning.file.read_text().splitlines()[one.where.line - 1]
@@ -177,7 +178,7 @@ def test_what_is_not_is_one_clear_error_with_its_place(
 def test_all_are_told_in_one_go(cloud: Cloud, connection: Connection, owning: LoadedStack) -> None:
     furnish(cloud, owning)
     refused = refusal(lambda: preflight.existence(connection, owning, derive(owning)))
-    assert isinstance(refused, preflight.CloudErrors)
+    assert isinstance(refused, CloudErrors)
     assert len([one for one in refused.errors if one.code == "SOC-4225"]) == 3
 
 
