@@ -73,27 +73,32 @@ def undeclared(cloud: Connection, names: Mapping[str, Ref]) -> list[Difference]:
 
 def holding(cloud: Connection, deployment: Mapping[str, Any]) -> list[Difference]:
     """What nobody declared and what keeps the stack's networks, routers and load balancers from being deleted."""
+    return [one for one in undeclared(cloud, recorded(deployment)) if one.type in HOLDING]
+
+
+def recorded(deployment: Mapping[str, Any]) -> dict[str, Ref]:
+    """What the state calls by an id: the id -> the program's name of it."""
     names = {}
     for one in (one for one in deployment.get("resources", ()) if one.get("id")):
         name = one["urn"].rpartition("::")[2]
         names[str(one["id"])] = Ref(name)
         if port := (one.get("outputs") or {}).get("vipPortId"):
             names[str(port)] = Ref(name, "vip_port_id")
-    return [one for one in undeclared(cloud, names) if one.type in HOLDING]
+    return names
 
 
 def refuse_held(found: Sequence[Difference]) -> None:
     """Raises CloudError: deleting what holds somebody's port, route or listener waits for minutes, and then fails
     half-way."""
     if found:
-        things = ", ".join(f"{one.title} {one.name} ({_holder(one)})" for one in found)
+        things = ", ".join(f"{one.title} {one.name} ({holder(one)})" for one in found)
         hint = _("nothing was destroyed; remove them, then run the same command again")
         raise CloudError(
             "SOC-4111", "what this stack did not make holds what it made: {things}", hint=hint, things=things
         )
 
 
-def _holder(one: Difference) -> str:
+def holder(one: Difference) -> str:
     """The resource of the stack that it is in."""
     return next((value.target for value in one.live.values() if isinstance(value, Ref)), "")
 
@@ -125,7 +130,7 @@ def _ports(cloud: Connection, project: str, names: Mapping[str, Ref]) -> Iterato
         elif not owner.startswith("network:"):
             inputs = {
                 "network_id": port.network_id,
-                "fixed_ips": [one["ip_address"] for one in port.fixed_ips],
+                "fixed_ips": [one["ip_address"] for one in port.fixed_ips or ()],
                 "security_group_ids": port.security_group_ids,
                 "port_security_enabled": port.is_port_security_enabled,
                 "device_owner": owner,

@@ -68,7 +68,7 @@ def _network(
     taken = {
         fixed["ip_address"]
         for port in cloud.network.ports(network_id=network.id)
-        for fixed in port.fixed_ips
+        for fixed in port.fixed_ips or ()
         if mark not in (port.description or "").split()
     }
     for node in nodes:

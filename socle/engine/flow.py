@@ -25,6 +25,8 @@ from socle.engine import (
     recovery,
     workspace,
 )
+from socle.engine.beside import Beside
+from socle.engine.beside import look as look_beside
 from socle.engine.build import say
 from socle.engine.case import Case
 from socle.engine.refusals import engine_errors
@@ -94,6 +96,21 @@ def planned(
         needed = operations.needs(seen.found, ready.flavours, encrypted)
         quotas.check(ready.cloud, needed, ready.loaded.stack.existing.zone or "")
     return against or deploy.make_plan(ready.loaded, deployment, seen, ready.case.verdict, replace), seen
+
+
+def beside(ready: Ready, deployment: Mapping[str, Any], seen: deploy.Preview) -> tuple[Beside, ...]:
+    """What differs, and the preview does not see."""
+    with access.cloud_errors():
+        return look_beside(ready.cloud, ready.loaded.name, deployment, seen.found)
+
+
+def mend(found: Sequence[Beside]) -> int:
+    """How many things were put back."""
+    mends = [one.mend for one in found if one.mend]
+    with access.cloud_errors():
+        for put_back in mends:
+            put_back(say)
+    return len(mends)
 
 
 def touches_anything(seen: deploy.Preview) -> bool:

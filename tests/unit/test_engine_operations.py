@@ -58,12 +58,19 @@ def test_what_holds_data_an_address_or_calls_is_endangered_unless_named() -> Non
         event("replace", model.INSTANCE, "demo-edge-z1-1"),
         event("delete", model.SECURITY_GROUP_RULE, "demo-rule"),
         event("replace", model.ROUTER, "demo-router"),
+        event("replace", model.LOAD_BALANCER, "demo-edge-front-balancer"),
+        event("delete", model.ZONE, "demo-zone"),
+        event("delete", model.CONTAINER, "demo-files"),
+        event("delete", model.RECORD_SET, "demo-record"),
         event("delete", model.NETWORK, "demo-net", protect=True),
         event("update", model.VOLUME, "demo-other-data", protect=True),
     ])  # fmt: skip
     calls = ["demo-media-z1-1"]
     going = {one.name for one in operations.endangered(found, calls, [])}
-    assert going == {"demo-data", "demo-turn-ip", "demo-media-z1-1", "demo-router", "demo-net"}
+    assert going == {
+        "demo-data", "demo-turn-ip", "demo-media-z1-1", "demo-router", "demo-net", "demo-edge-front-balancer",
+        "demo-zone", "demo-files",
+    }  # fmt: skip
     assert not operations.endangered(found, calls, going)
 
 
