@@ -47,6 +47,14 @@ KINDS = {
     model.KEYPAIR: "keypair",
     model.VOLUME: "volume",
     model.VOLUME_ATTACH: "attachment",
+    model.ROUTER_ROUTE: "router route",
+    model.LOAD_BALANCER: "load balancer",
+    model.LISTENER: "listener",
+    model.POOL: "pool",
+    model.MONITOR: "health monitor",
+    model.ZONE: "DNS zone",
+    model.RECORD_SET: "record set",
+    model.CONTAINER: "container",
 }
 KILLED = ("engine", "tool", "both", "engine")
 
@@ -181,8 +189,8 @@ def test_what_holds_data_is_not_taken_away_unasked(stack: Deployment) -> None:
 )
 def test_a_plan_says_whom_it_disturbs(stack: Deployment, media: dict[str, object], code: int, words: str) -> None:
     nodes, before = stack.nodes("media"), stack.file.read_text()
-    own = {"media": {**media, "reason": "to see what a plan says of it"}}
-    stack.file.write_text(f"{before}overrides: {json.dumps(own)}\n")
+    own = {**media, "reason": "to see what a plan says of it"}
+    stack.file.write_text(f"{before}  media: {json.dumps(own)}\n")  # the last key of the file is `overrides`
     try:
         done = stack.socle("plan", "engine", check=False)
     finally:
