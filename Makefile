@@ -46,7 +46,7 @@ $(CHECKOV)/.ready: requirements-checkov.lock
 # --- the main job ----------------------------------------------------------------------------------------------------
 
 demo: setup browser
-	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up && wait $$engine
+	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up --for demo && wait $$engine
 	$(BIN)/socle up demo --yes
 	$(BIN)/socle verify demo
 	$(BIN)/socle report demo --out dossier
@@ -71,7 +71,7 @@ unit: setup
 	$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/laws
 
 lab-test: setup browser
-	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up && wait $$engine
+	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up --for demo && wait $$engine
 	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q tests/lab
 
 nightly: test

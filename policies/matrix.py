@@ -108,8 +108,14 @@ def _remote(rule: Resource, model: Model) -> str:
 
 
 def _block(block: str, model: Model) -> str:
-    """A tier's network is the tier."""
-    return next((f"tier {tier.name}" for tier in model.topology.tiers if tier.network.cidr == block), block)
+    """A tier's network is the tier; an address that the cloud team gave to one is a public address of it."""
+    topology = model.topology
+    for tier in topology.tiers:
+        if tier.network.cidr == block:
+            return f"tier {tier.name}"
+        if any(node.public and f"{node.public}/32" == block for node in tier.nodes):
+            return f"public {tier.name}"
+    return next((f"public {one.tier}" for one in topology.fronts if one.public and f"{one.public}/32" == block), block)
 
 
 def is_world(remote: str) -> bool:

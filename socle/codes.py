@@ -16,6 +16,7 @@ class Code(NamedTuple):
 
 _MEND = "Mend the place that the error names (file:line:column) and run the command again."
 _CLOUD = "Nothing was changed that is not recorded: mend the cause and run the same command again."
+_ASK = "Ask the ministry's cloud team; nothing was made."
 _AGAIN = "Mend the cause that is named, then run `socle up` again: it goes on where it stopped."
 
 CODES: dict[str, Code] = {
@@ -118,7 +119,7 @@ CODES: dict[str, Code] = {
     "SOC-4109": Code("The cloud answered with an error of its own.", "Try again; then ask the cloud's operators."),
     "SOC-4110": Code("The cloud answered, and its answer could not be read.", "Try again; then report it."),
     "SOC-4111": Code(
-        "Somebody put ports of their own on the stack's networks, which cannot be deleted before these.",
+        "Somebody put ports, routes or listeners of their own into what the stack made, which cannot go before.",
         "Remove what the error names, then run `socle down` again.",
     ),
     "SOC-4112": Code(
@@ -139,6 +140,24 @@ CODES: dict[str, Code] = {
     "SOC-4127": Code("The cloud's catalogue lacks a service that is needed.", "Check `region` in the cloud file."),
     "SOC-4201": Code("The cloud lacks something that the cloud file says it has.", "Correct the cloud file."),
     "SOC-4202": Code("The project's quota is too small for this stack.", "Ask the provider for the amount named."),
+    "SOC-4220": Code(
+        "The stack uses a service that the cloud's catalogue does not name in the region.",
+        "On the embedded cloud: `socle lab up --for STACK`. Elsewhere the cloud file's `services` and `dns` decide "
+        "which way is taken; without load-balancer, dns or object-store there is another one.",
+    ),
+    "SOC-4221": Code(
+        "The embedded cloud can be started for a stack that is deployed into it.", "Name a stack whose cloud is `lab`."
+    ),
+    "SOC-4222": Code("One public address of the cloud team's is given to two nodes or fronts.", _MEND),
+    "SOC-4223": Code("The names of a stack are written into a zone that its domain ends with.", _MEND),
+    "SOC-4224": Code(
+        "Of a tier either all public addresses are the cloud team's or none; only tiers that users reach have any.",
+        _MEND,
+    ),
+    "SOC-4225": Code("The stack file names something of the cloud team's that the cloud does not have.", _MEND),
+    "SOC-4226": Code("A name in the stack or cloud file stands for several things in the cloud.", _ASK),
+    "SOC-4227": Code("Something of the cloud team's is in the cloud otherwise than in the stack file.", _MEND),
+    "SOC-4228": Code("An address or a name that the stack is given is used by something else already.", _ASK),
     "SOC-4240": Code(
         "The cloud has no external network of that name, or this user does not see it.", "Take one of those named."
     ),

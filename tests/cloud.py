@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,6 +25,13 @@ from socle.lab.authority import ensure_authority, services_certificate
 
 PROJECT = "d0c8f955c0aff4efa988ce130f06924a"
 REGION = "paris-1"
+
+
+# Type in the catalogue -> where it answers.
+ENDPOINTS = {
+    "compute": "compute/v2.1", "network": "network", "image": "image", "volumev3": "volume/v3",
+    "load-balancer": "lb", "dns": "dns", "object-store": "objects/v1/AUTH_p", "key-manager": "keys",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,9 +63,11 @@ class _Server(ThreadingHTTPServer):
 
 
 class Cloud:
-    """`script` adds answers of a call, used up before the usual ones. `asked`: the calls, in their order."""
+    """`script` adds answers of a call, used up before the usual ones. `asked`: the calls, in their order. `without`:
+    types of services that its catalogue lacks, from `forget` on."""
 
     def __init__(self, folder: Path) -> None:
+        self.without: frozenset[str] = frozenset()
         self.asked: list[str]
         self.bodies: list[bytes]
         self._scripts: list[tuple[re.Pattern[str], list[Answer]]]
@@ -82,8 +91,9 @@ class Cloud:
         self._server.shutdown()
         self._server.server_close()
 
-    def forget(self) -> None:
+    def forget(self, *, without: Iterable[str] = ()) -> None:
         """As it was before anything was asked or scripted."""
+        self.without = frozenset(without)
         self.asked, self.bodies, self._scripts, self._usual = [], [], [], []
         self._furnish()
 
@@ -106,11 +116,10 @@ class Cloud:
 
     def _furnish(self) -> None:
         """A small project in which there is room and nothing else."""
-        endpoints = {"compute": "compute/v2.1", "network": "network", "image": "image", "volumev3": "volume/v3"}
-        names = {"compute": "nova", "network": "neutron", "image": "glance", "volumev3": "cinder"}
         catalogue = [
-            {"type": kind, "name": names[kind], "id": kind, "endpoints": [self._endpoint(path)]}
-            for kind, path in endpoints.items()
+            {"type": kind, "name": kind, "id": kind, "endpoints": [self._endpoint(path)]}
+            for kind, path in ENDPOINTS.items()
+            if kind not in self.without
         ]
         token = {
             "methods": ["password"],
@@ -125,10 +134,13 @@ class Cloud:
             (re.compile("^POST /v3/auth/tokens$"), Answer(201, {"token": token}, {"X-Subject-Token": "t"}))
         )
         versions = {"/v3": "v3.14", "/compute/v2.1": "v2.1", "/network/v2.0": "v2.0", "/image/v2": "v2.9",
-                    "/volume/v3": "v3.0"}  # fmt: skip
+                    "/volume/v3": "v3.0", "/lb/v2.0": "v2.26", "/dns/v2": "v2.1", "/keys/v1": "v1.1"}  # fmt: skip
         for path, version in versions.items():
             self.usual(f"^GET {path}/?$", {"version": self._version(path, version)})
-        for base, path in (("/network", "/network/v2.0"), ("/image", "/image/v2")):
+        for base, path in (
+            ("/network", "/network/v2.0"), ("/image", "/image/v2"), ("/lb", "/lb/v2.0"), ("/dns", "/dns/v2"),
+            ("/keys", "/keys/v1"),
+        ):  # fmt: skip
             self.usual(f"^GET {base}/?$", {"versions": [self._version(path, versions[path])]})
         for call, key in (
             ("compute/v2.1/servers/detail", "servers"), ("compute/v2.1/os-server-groups", "server_groups"),
@@ -137,8 +149,14 @@ class Cloud:
             ("network/v2.0/routers", "routers"), ("network/v2.0/security-groups", "security_groups"),
             ("network/v2.0/security-group-rules", "security_group_rules"), ("network/v2.0/floatingips", "floatingips"),
             ("network/v2.0/ports", "ports"), ("image/v2/images", "images"), ("compute/v2.1/flavors/detail", "flavors"),
+            ("lb/v2.0/lbaas/loadbalancers", "loadbalancers"), ("lb/v2.0/lbaas/listeners", "listeners"),
+            ("lb/v2.0/lbaas/pools", "pools"), ("lb/v2.0/lbaas/healthmonitors", "healthmonitors"),
+            ("dns/v2/zones", "zones"),
+            ("volume/v3/types", "volume_types"), ("volume/v3/os-availability-zone", "availabilityZoneInfo"),
+            ("compute/v2.1/os-availability-zone", "availabilityZoneInfo"),
         ):  # fmt: skip
             self.usual(f"^GET /{call}$", {key: []})
+        self.usual("^GET /objects/v1/AUTH_p/?$", [])
         self.usual("^GET /compute/v2.1/limits$", {"limits": {"absolute": {"maxTotalCores": 100, "totalCoresUsed": 0}}})
         self.usual("^GET /volume/v3/limits$", {"limits": {"absolute": {"maxTotalVolumes": 10, "totalVolumesUsed": 0}}})
         quota = {"networks": {"limit": 10, "used": 0, "reserved": 0}}

@@ -37,7 +37,7 @@ class Front(ComponentResource):
         super().__init__("socle:network:Front", plan.name, None, opts)
         self._plan, self._network, self._labels = plan, network, labels
         if plan.way == "load-balancer":
-            door = self._load_balancer(nodes, port, algorithm)
+            door = self._load_balancer(nodes, port, algorithm, group)
         else:
             door = self._virtual_address(group)
         interface = routing.interfaces.get(plan.tier)
@@ -51,7 +51,7 @@ class Front(ComponentResource):
         self.output = {"tier": plan.tier, "address": plan.address, "floating_address": address}
         self.register_outputs(self.output)
 
-    def _load_balancer(self, nodes: Sequence[Node], port: int, algorithm: str) -> Output[str]:
+    def _load_balancer(self, nodes: Sequence[Node], port: int, algorithm: str, group: Output[str]) -> Output[str]:
         """Connections are passed on as they are: TLS ends on the nodes, whose certificate and rules apply."""
         name, labels = self._plan.name, self._labels
         balancer = loadbalancer.LoadBalancer(
@@ -60,6 +60,7 @@ class Front(ComponentResource):
             description=labels.description(f"front of tier {self._plan.tier}"),
             vip_subnet_id=self._network.subnet_id,
             vip_address=self._plan.address,
+            security_group_ids=[group],  # else its port is in the project's default group
             tags=labels.tags(f"front of {self._plan.tier}"),
             admin_state_up=True,
             opts=inside(self),

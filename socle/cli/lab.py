@@ -14,7 +14,7 @@ from socle.messages import _
 
 GROUPS = tuple(api.group for api in OPTIONAL)
 ALL = "all"
-KEPT = ("SOCLE_CACHE", "SOCLE_LANG", "XDG_CACHE_HOME", "SOCLE_DEBUG")
+KEPT = ("SOCLE_CACHE", "SOCLE_LANG", "SOCLE_STACKS", "XDG_CACHE_HOME", "SOCLE_DEBUG")
 
 
 def require_root() -> None:
@@ -59,12 +59,35 @@ def lab() -> None:
     type=click.Choice([*GROUPS, ALL]),
     help="Start these services as well; a lab that runs gets them beside what it has.",
 )
-def up(asked: tuple[str, ...]) -> None:
+@click.option(
+    "--for", "stacks", multiple=True, metavar="STACK", help="Start the services that this stack uses; may be repeated."
+)
+def up(asked: tuple[str, ...], stacks: tuple[str, ...]) -> None:
     """Bring the lab up; may be repeated, and goes on where it was stopped."""
     require_root()
+    wanted = {*GROUPS} if ALL in asked else {*asked}.union(*map(groups_of, stacks))
     from socle.lab import up as bring
 
-    bring.up(GROUPS if ALL in asked else asked)
+    bring.up(tuple(group for group in GROUPS if group in wanted))
+
+
+def groups_of(stack: str) -> frozenset[str]:
+    """The groups of services that the stack uses. Raises InputError for a stack of another cloud."""
+    from socle.errors import InputError
+    from socle.stack import load_stack
+    from socle.topology import derive, services
+
+    loaded = load_stack(stack)
+    if not loaded.cloud.embedded:
+        raise InputError(
+            "SOC-4221",
+            "{stack} is not deployed into the embedded cloud but into: {cloud}",
+            where=loaded.document.mark(("cloud",)),
+            hint=_("name a stack whose cloud file says `embedded: true`"),
+            stack=loaded.name,
+            cloud=loaded.stack.cloud,
+        )
+    return frozenset(GROUPS) & services.needed(loaded, derive(loaded))
 
 
 @lab.command()

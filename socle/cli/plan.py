@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import click
 from socle.messages import _
 
 if TYPE_CHECKING:
+    from socle.engine.beside import Beside
     from socle.engine.case import Case
     from socle.engine.deploy import Preview
     from socle.engine.plan import Plan
@@ -36,12 +38,14 @@ def plan(stack: str, save: Path | None, replace: tuple[str, ...], as_json: bool)
         deployment = workspace.exported(ready.stack)
         deploy.refuse_unfinished(case.loaded, deployment)
         made, seen = flow.planned(ready, deployment, replace)
+        beside = flow.beside(ready, deployment, seen)
     if save:
         write(made, save, passphrase.read())
     if as_json:
-        click.echo(json.dumps(_public(made), indent=2, ensure_ascii=False))
+        told = {**_public(made), "beside": [one.document() for one in beside]}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
-    show(case, seen)
+    show(case, seen, beside)
     if save:
         click.echo(_("plan saved: {file}").format(file=save))
 
@@ -84,12 +88,15 @@ def settings(case: Case) -> dict[str, str]:
     return {"socle:sshPublicKey": open_vault(case.loaded, case.topology).public_key}
 
 
-def show(case: Case, seen: Preview) -> None:
-    """The operations, what they mean, cost and take, on standard output."""
+def show(case: Case, seen: Preview, beside: Sequence[Beside] = ()) -> None:
+    """What the engine does not see, then the operations, what they mean, cost and take, on standard output."""
     from socle.engine import durations, effects, summary
 
+    for one in beside:
+        click.echo(f"- {one.words}")
     if not (table := summary.in_words(seen.found)):
-        click.echo(_("no change: the cloud is as the stack says"))
+        if not any(one.mend for one in beside):
+            click.echo(_("no change: the cloud is as the stack says"))
         return
     click.echo(table + "\n")
     for effect in effects.effects(seen.found, case.topology):

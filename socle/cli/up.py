@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 from socle.messages import _
 
 if TYPE_CHECKING:
+    from socle.engine.beside import Beside
     from socle.engine.deploy import Preview
     from socle.engine.flow import Ready
     from socle.engine.plan import Plan
@@ -36,22 +38,31 @@ def up(stack: str, file: Path | None, yes: bool, replace: tuple[str, ...], cloud
         ready = flow.prepare(case, settings(case))
         deployment = flow.recovered(ready, break_lock=break_lock)
         made, seen = flow.planned(ready, deployment, given.replace if given else replace, against=given)
-        if not flow.touches_anything(seen):
-            click.echo(_("cloud: no operation, it is as the stack says"))
+        beside = flow.beside(ready, deployment, seen)
+        if flow.touches_anything(seen) or any(one.mend for one in beside):
+            _apply(ready, deployment, made, seen, beside, ask=not (yes or given))
         else:
-            _apply(ready, deployment, made, seen, ask=not (yes or given))
+            for one in beside:
+                click.echo(f"- {one.words}")
+            click.echo(_("cloud: no operation, it is as the stack says"))
         if not cloud_only:
             _configure(ready)
 
 
-def _apply(ready: Ready, deployment: dict[str, Any], made: Plan, seen: Preview, *, ask: bool) -> None:
+def _apply(
+    ready: Ready, deployment: dict[str, Any], made: Plan, seen: Preview, beside: Sequence[Beside], *, ask: bool
+) -> None:
     from socle.cli.plan import show
     from socle.engine import flow, summary
 
-    show(ready.case, seen)
+    show(ready.case, seen, beside)
     if ask:
         click.confirm(_("apply this?"), abort=True)
     started = time.monotonic()
+    if mended := flow.mend(beside):
+        click.echo(_("cloud: put back what the engine does not see, things: {count}").format(count=mended))
+    if not flow.touches_anything(seen):
+        return
     flow.apply(ready, deployment, made)
     seconds = round(time.monotonic() - started)
     click.echo(_("cloud: {what}, in {seconds} s").format(what=summary.sentence(seen.found), seconds=seconds))

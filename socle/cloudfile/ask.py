@@ -19,7 +19,7 @@ from socle.cloudfile.model import (
     Source,
 )
 from socle.engine.answers import cloud_errors
-from socle.engine.preflight import LIMITS, Limits
+from socle.engine.quotas import LIMITS, Limits
 from socle.errors import CloudError, InputError
 from socle.live import endpoints
 from socle.messages import _

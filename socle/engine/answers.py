@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -55,6 +55,17 @@ OTHER = (
     "the cloud answers with an error: {what}",
     "try again; if it stays, ask the cloud's operators",
 )
+
+
+class CloudErrors(CloudError):
+    """Everything the cloud lacks, so that it is asked for in one go."""
+
+    def __init__(self, errors: Sequence[CloudError]) -> None:
+        super().__init__(errors[0].code, errors[0].message, hint=errors[0].hint)
+        self.errors = tuple(errors)
+
+    def lines(self) -> list[str]:
+        return [line for error in self.errors for line in error.lines()]
 
 
 def refused(status: int, what: str, said: str = "") -> CloudError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi import automation
 
+from socle.engine import catalogue, inventory
 from socle.engine.deploy import Listener
 from socle.engine.refusals import engine_errors
 from socle.errors import CloudError
@@ -32,6 +33,10 @@ RULE_KEYS = {
 }
 
 
+HOLDING = {model.PORT, model.ROUTER_INTERFACE, model.ROUTER_ROUTE, model.LISTENER, model.POOL}
+PROBER = "ovn-lb-hm:distributed"  # the port that OVN's load balancer probes from, one for each subnet
+
+
 def look(stack: automation.Stack, cloud: Connection) -> Seen:
     """Changes neither the cloud nor the state. Raises CloudError or EngineError when the cloud cannot be read."""
     steps: dict[str, Any] = {}
@@ -49,38 +54,53 @@ def look(stack: automation.Stack, cloud: Connection) -> Seen:
 
 
 def undeclared(cloud: Connection, names: Mapping[str, Ref]) -> list[Difference]:
-    """What is inside the stack's own groups, networks, routers and instances, and in no state."""
+    """What is inside the stack's own groups, networks, routers, instances, balancers and zones, and in no state."""
     project = cloud.current_project_id
     looks: list[Callable[[], Iterator[Difference]]] = [
         lambda: _rules(cloud, project, names),
         lambda: _ports(cloud, project, names),
         lambda: _addresses(cloud, project, names),
         lambda: _attachments(cloud, names),
+        lambda: _routes(cloud, project, names),
     ]
+    if catalogue.offers(cloud, "load-balancer"):
+        looks.append(lambda: inventory.if_allowed(lambda: _balancers(cloud, project, names)))
+    if catalogue.offers(cloud, "dns"):
+        looks.append(lambda: inventory.if_allowed(lambda: _records(cloud, names)))
     with ThreadPoolExecutor(max_workers=len(looks)) as pool:
         return [one for part in pool.map(lambda look: list(look()), looks) for one in part]
 
 
 def holding(cloud: Connection, deployment: Mapping[str, Any]) -> list[Difference]:
-    """What nobody declared and what keeps the stack's networks from being deleted."""
-    made = (one for one in deployment.get("resources", ()) if one.get("id"))
-    names = {str(one["id"]): Ref(one["urn"].rpartition("::")[2]) for one in made}
-    return [one for one in undeclared(cloud, names) if one.type in (model.PORT, model.ROUTER_INTERFACE)]
+    """What nobody declared and what keeps the stack's networks, routers and load balancers from being deleted."""
+    return [one for one in undeclared(cloud, recorded(deployment)) if one.type in HOLDING]
+
+
+def recorded(deployment: Mapping[str, Any]) -> dict[str, Ref]:
+    """What the state calls by an id: the id -> the program's name of it."""
+    names = {}
+    for one in (one for one in deployment.get("resources", ()) if one.get("id")):
+        name = one["urn"].rpartition("::")[2]
+        names[str(one["id"])] = Ref(name)
+        if port := (one.get("outputs") or {}).get("vipPortId"):
+            names[str(port)] = Ref(name, "vip_port_id")
+    return names
 
 
 def refuse_held(found: Sequence[Difference]) -> None:
-    """Raises CloudError: deleting a network that holds somebody's port waits for minutes, and then fails half-way."""
+    """Raises CloudError: deleting what holds somebody's port, route or listener waits for minutes, and then fails
+    half-way."""
     if found:
-        things = ", ".join(f"{one.title} {one.name} ({_network(one)})" for one in found)
+        things = ", ".join(f"{one.title} {one.name} ({holder(one)})" for one in found)
         hint = _("nothing was destroyed; remove them, then run the same command again")
         raise CloudError(
-            "SOC-4111", "what this stack did not make holds its networks: {things}", hint=hint, things=things
+            "SOC-4111", "what this stack did not make holds what it made: {things}", hint=hint, things=things
         )
 
 
-def _network(one: Difference) -> str:
-    network = one.live.get("network_id")
-    return network.target if isinstance(network, Ref) else str(network)
+def holder(one: Difference) -> str:
+    """The resource of the stack that it is in."""
+    return next((value.target for value in one.live.values() if isinstance(value, Ref)), "")
 
 
 def _strange(kind: str, thing: str, name: str, inputs: Mapping[str, Any], names: Mapping[str, Ref]) -> Difference:
@@ -96,9 +116,13 @@ def _rules(cloud: Connection, project: str, names: Mapping[str, Ref]) -> Iterato
 
 
 def _ports(cloud: Connection, project: str, names: Mapping[str, Ref]) -> Iterator[Difference]:
-    for port in cloud.network.ports(project_id=project):
+    ports = list(cloud.network.ports(project_id=project))
+    balanced = {port.network_id for port in ports if names.get(port.id, Ref("")).output == "vip_port_id"}
+    for port in ports:
         owner = port.device_owner or ""
         if port.id in names or port.network_id not in names:
+            continue
+        if owner == PROBER and port.network_id in balanced:
             continue
         if owner.startswith("network:router_interface"):
             inputs = {"router_id": port.device_id, "network_id": port.network_id}
@@ -106,7 +130,7 @@ def _ports(cloud: Connection, project: str, names: Mapping[str, Ref]) -> Iterato
         elif not owner.startswith("network:"):
             inputs = {
                 "network_id": port.network_id,
-                "fixed_ips": [one["ip_address"] for one in port.fixed_ips],
+                "fixed_ips": [one["ip_address"] for one in port.fixed_ips or ()],
                 "security_group_ids": port.security_group_ids,
                 "port_security_enabled": port.is_port_security_enabled,
                 "device_owner": owner,
@@ -127,3 +151,38 @@ def _attachments(cloud: Connection, names: Mapping[str, Ref]) -> Iterator[Differ
             if volume["id"] not in names:
                 inputs = {"instance_id": server.id, "volume_id": volume["id"]}
                 yield _strange(model.VOLUME_ATTACH, volume["id"], "", inputs, names)
+
+
+def _routes(cloud: Connection, project: str, names: Mapping[str, Ref]) -> Iterator[Difference]:
+    for router in cloud.network.routers(project_id=project):
+        for route in (router.routes or ()) if router.id in names else ():
+            destination, hop = route["destination"], route["nexthop"]
+            if inventory.route_id(router.id, route) not in names:
+                inputs = {"router_id": router.id, "destination_cidr": destination, "next_hop": hop}
+                yield _strange(model.ROUTER_ROUTE, destination, "", inputs, names)
+
+
+def _balancers(cloud: Connection, project: str, names: Mapping[str, Ref]) -> Iterator[Difference]:
+    api = cloud.load_balancer
+    for listener in api.listeners(project_id=project):
+        within = [one["id"] for one in listener.load_balancers or () if one["id"] in names]
+        if within and listener.id not in names:
+            inputs = {"loadbalancer_id": within[0], "protocol": listener.protocol, "port": listener.protocol_port}
+            yield _strange(model.LISTENER, listener.id, listener.name, inputs, names)
+    for pool in api.pools(project_id=project):
+        within = [one["id"] for one in pool.loadbalancers or () if one["id"] in names]
+        if within and pool.id not in names:
+            yield _strange(model.POOL, pool.id, pool.name, {"loadbalancer_id": within[0]}, names)
+    for monitor in api.health_monitors(project_id=project):
+        within = [one["id"] for one in monitor.pools or () if one["id"] in names]
+        if within and monitor.id not in names:
+            yield _strange(model.MONITOR, monitor.id, monitor.name, {"pool_id": within[0]}, names)
+
+
+def _records(cloud: Connection, names: Mapping[str, Ref]) -> Iterator[Difference]:
+    """In the stack's own zone; the zone's own records come with it."""
+    for zone in cloud.dns.zones():
+        for record in cloud.dns.recordsets(zone) if zone.id in names else ():
+            if record.type not in ("NS", "SOA") and f"{zone.id}/{record.id}" not in names:
+                inputs = {"zone_id": zone.id, "type": record.type, "records": sorted(record.records)}
+                yield _strange(model.RECORD_SET, record.id, record.name, inputs, names)

@@ -11,6 +11,7 @@ from socle.graph import model
 from socle.messages import _
 from socle.stack.cloud import Cloud
 from socle.topology import Topology
+from socle.topology.model import TTL
 
 HOURS = 730  # in a month, as providers count
 LAST_BAD = 1  # ranks: 0 calls or data, 1 an address or a service, 2 a restart, 3 and more nothing that anyone notices
@@ -42,12 +43,61 @@ def _all(found: Sequence[Operation], topology: Topology) -> Iterator[tuple[str, 
             yield text.format(name=one.name.removesuffix("-public")), 1
         elif one.type in (model.ROUTER, model.ROUTER_INTERFACE) and gone:
             yield _("cuts every call that passes through {name}").format(name=one.name), 0
+        elif one.type in (model.LOAD_BALANCER, model.LISTENER, model.POOL, model.MEMBERS, model.MONITOR):
+            yield from _on_balancer(one, gone)
+        elif one.type in (model.ZONE, model.RECORD_SET):
+            yield from _on_names(one, gone)
+        elif one.type == model.CONTAINER:
+            yield from _on_container(one, gone)
+        elif one.type == model.ROUTER_ROUTE and gone:
+            text = _("cuts the way to {block}: what is there cannot be reached meanwhile")
+            yield text.format(block=one.inputs.get("destinationCidr") or one.name), 0
         elif one.type == model.SECURITY_GROUP_RULE:
             ways[_tier(one, topology), one.kind] += 1
     for tier in sorted({tier for tier, _kind in ways if f"{topology.stack}-{tier}-group" not in new}):
         text = _("firewall of {tier}, nothing restarts: {opened} ways opened, {closed} closed, {changed} changed")
         counts = {word: ways[tier, kind] for word, kind in WAYS.items()}
         yield text.format(tier=tier, **counts), 4
+
+
+def _on_balancer(one: Operation, gone: bool) -> Iterator[tuple[str, int]]:
+    """All signalling comes in by the load balancer; media does not."""
+    if one.type == model.MONITOR:
+        if gone:
+            yield _("{name} watches nothing meanwhile: a node that dies stays in the rotation").format(name=one.name), 2
+    elif one.type == model.MEMBERS:
+        now, before = _members(one.inputs), _members(one.before)
+        if one.kind == "deleted":
+            now, before = frozenset(), before or now
+        for name in before - now if one.kind != "created" else ():
+            yield _("cuts the signalling of who is connected by {name}").format(name=name), 0
+        for name in now - before if one.kind == "changed" else ():
+            yield _("{name} takes its share of the connections").format(name=name), 3
+    elif gone:
+        yield _("cuts the signalling of everyone: {name}").format(name=one.name), 0
+
+
+def _members(inputs: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(str(one.get("name") or one.get("address")) for one in inputs.get("members") or ())
+
+
+def _on_names(one: Operation, gone: bool) -> Iterator[tuple[str, int]]:
+    name = str(one.inputs.get("name") or one.before.get("name") or one.name).removesuffix(".")
+    if one.type == model.ZONE:
+        if gone:
+            yield _("loses every name in the zone {name}: nobody finds the service").format(name=name), 1
+    elif one.kind == "deleted":
+        yield _("nobody finds {name} any more").format(name=name), 1
+    elif one.kind == "replaced" or "records" in one.diffs:
+        text = _("{name} leads elsewhere: within {seconds} s, as long as resolvers remember the old address")
+        yield text.format(name=name, seconds=one.before.get("ttl") or one.inputs.get("ttl") or TTL), 1
+
+
+def _on_container(one: Operation, gone: bool) -> Iterator[tuple[str, int]]:
+    if gone:
+        yield _("loses what is kept in {name}, all its versions included").format(name=one.name), 0
+    elif one.kind == "changed" and "versioning" in one.diffs and not one.inputs.get("versioning"):
+        yield _("{name}: what is overwritten from then on cannot be brought back").format(name=one.name), 2
 
 
 def _tier(one: Operation, topology: Topology) -> str:

@@ -12,11 +12,26 @@ from typing import TYPE_CHECKING, Any
 from pulumi import automation
 
 from socle import passphrase
-from socle.engine import access, deploy, drift, inventory, operations, plan, preflight, recovery, workspace
+from socle.engine import (
+    access,
+    deploy,
+    drift,
+    inventory,
+    objects,
+    operations,
+    plan,
+    preflight,
+    quotas,
+    recovery,
+    workspace,
+)
+from socle.engine.beside import Beside
+from socle.engine.beside import look as look_beside
 from socle.engine.build import say
 from socle.engine.case import Case
 from socle.engine.refusals import engine_errors
 from socle.errors import CloudError, InputError
+from socle.graph import model
 from socle.messages import _
 from socle.paths import stack_dir
 from socle.stack.load import LoadedStack
@@ -77,8 +92,25 @@ def planned(
     calls = [node.name for tier in ready.case.topology.tiers if tier.carries_calls for node in tier.nodes]
     deploy.refuse_endangered(seen.found, calls, replace)
     with access.cloud_errors():
-        preflight.quota(ready.cloud, operations.needs(seen.found, ready.flavours))
+        encrypted = [name for name, kind in ready.loaded.cloud.volume_types.items() if kind.encrypted]
+        needed = operations.needs(seen.found, ready.flavours, encrypted)
+        quotas.check(ready.cloud, needed, ready.loaded.stack.existing.zone or "")
     return against or deploy.make_plan(ready.loaded, deployment, seen, ready.case.verdict, replace), seen
+
+
+def beside(ready: Ready, deployment: Mapping[str, Any], seen: deploy.Preview) -> tuple[Beside, ...]:
+    """What differs, and the preview does not see."""
+    with access.cloud_errors():
+        return look_beside(ready.cloud, ready.loaded.name, deployment, seen.found)
+
+
+def mend(found: Sequence[Beside]) -> int:
+    """How many things were put back."""
+    mends = [one.mend for one in found if one.mend]
+    with access.cloud_errors():
+        for put_back in mends:
+            put_back(say)
+    return len(mends)
 
 
 def touches_anything(seen: deploy.Preview) -> bool:
@@ -103,6 +135,9 @@ def destroy(ready: Ready, *, break_lock: bool = False) -> int:
     count = sum(1 for one in deployment.get("resources", ()) if one.get("id") and one["type"].startswith("openstack:"))
     if deployment.get("resources"):
         deploy.unprotect(ready.stack, deployment, None)
+        with access.cloud_errors():
+            for container in (one["id"] for one in deployment["resources"] if one["type"] == model.CONTAINER):
+                objects.empty(ready.cloud, container, say)
         deploy.destroy(ready.stack, say)
     with access.cloud_errors():
         left = deploy.left_in_cloud(ready.cloud, ready.loaded.name, names)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from socle.engine import catalogue, objects
 from socle.engine.answers import found
 from socle.engine.patience import PATIENCE, Patience
 from socle.errors import CloudError
@@ -15,11 +17,20 @@ from socle.messages import _
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
+T = TypeVar("T")
+
 # Kinds in the order in which they can be deleted.
 ORDER = (
     "server",
     "attachment",
+    "health monitor",
+    "pool",
+    "listener",
+    "load balancer",
     "floating IP",
+    "record set",
+    "DNS zone",
+    "router route",
     "router interface",
     "router",
     "port",
@@ -30,8 +41,11 @@ ORDER = (
     "server group",
     "volume",
     "keypair",
+    "container",
 )
-INSIDE = {"router interface", "attachment", "security group rule"}
+INSIDE = {"router interface", "router route", "attachment", "security group rule"}
+# What nobody can lose by being made twice, and may hold data: a second creation takes it as it is.
+ADOPTED = {"container"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,17 @@ def orphans(things: Sequence[Thing], known: Collection[str], stack: str, names: 
         return True
 
     found = [thing for thing in of_stack(things, stack, names) if lost(thing)]
+    return in_order(found)
+
+
+def in_order(found: Iterable[Thing]) -> list[Thing]:
+    """As they can be deleted."""
     return sorted(found, key=lambda thing: (ORDER.index(thing.kind), thing.name, thing.id))
+
+
+def route_id(router: str, route: Mapping[str, Any]) -> str:
+    """As the provider writes it; Neutron gives a route none."""
+    return f"{router}-route-{route['destination']}-{route['nexthop']}"
 
 
 def everything(cloud: Connection) -> list[Thing]:
@@ -96,6 +120,11 @@ def everything(cloud: Connection) -> list[Thing]:
             Thing("volume", one.id, one.name or "", one.description or "", one.metadata or {})
             for one in cloud.block_storage.volumes()
         ),
+        *(
+            partial(if_allowed, partial(lister, cloud))
+            for service, lister in OPTIONAL.items()
+            if catalogue.offers(cloud, service)
+        ),
     ]
     with ThreadPoolExecutor(max_workers=len(listers)) as pool:
         return [thing for part in pool.map(lambda lister: list(lister()), listers) for thing in part]
@@ -108,6 +137,48 @@ def _servers(cloud: Connection) -> Iterator[Thing]:
             yield Thing("attachment", f"{server.id}/{volume['id']}", within=server.id)
 
 
+def if_allowed(lister: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """Whom a service does not let look has made nothing there."""
+    from openstack.exceptions import ForbiddenException
+
+    try:
+        yield from lister()
+    except ForbiddenException:
+        return
+
+
+def _balancers(cloud: Connection) -> Iterator[Thing]:
+    api, mine = cloud.load_balancer, {"project_id": cloud.current_project_id}
+    for kind, things in (
+        ("load balancer", api.load_balancers(**mine)),
+        ("listener", api.listeners(**mine)),
+        ("pool", api.pools(**mine)),
+        ("health monitor", api.health_monitors(**mine)),  # has a name and no description
+    ):
+        for one in things:
+            yield Thing(kind, one.id, one.name or "", getattr(one, "description", "") or "")
+
+
+def _public_names(cloud: Connection) -> Iterator[Thing]:
+    for zone in cloud.dns.zones():
+        yield Thing("DNS zone", zone.id, zone.name, zone.description or "")
+        for record in cloud.dns.recordsets(zone):
+            yield Thing("record set", f"{zone.id}/{record.id}", record.name, record.description or "")
+
+
+def _containers(cloud: Connection) -> Iterator[Thing]:
+    """Large S3 uploads put their parts into a container beside, which belongs to the first."""
+    for one in cloud.object_store.containers():
+        yield Thing("container", one.name, one.name.removesuffix(objects.PARTS))
+
+
+OPTIONAL: dict[str, Callable[[Connection], Iterator[Thing]]] = {
+    "load-balancer": _balancers,
+    "dns": _public_names,
+    "object-store": _containers,
+}
+
+
 def _network_things(cloud: Connection, project: str) -> Iterator[Thing]:
     api, mine = cloud.network, {"project_id": project}
     for kind, things in (
@@ -118,6 +189,8 @@ def _network_things(cloud: Connection, project: str) -> Iterator[Thing]:
     ):
         for one in things:
             yield Thing(kind, one.id, one.name or "", one.description or "")
+            for route in getattr(one, "routes", None) or ():
+                yield Thing("router route", route_id(one.id, route), route["destination"], within=one.id)
     for rule in api.security_group_rules(**mine):
         yield Thing("security group rule", rule.id, "", rule.description or "", within=rule.security_group_id)
     for address in api.ips(**mine):
@@ -138,12 +211,12 @@ def delete(
         part = [thing for thing in things if thing.kind == kind]
         for thing in part:
             say(_("deleting {thing}").format(thing=thing.words))
-            _remove(cloud, thing, patience)
+            _remove(cloud, thing, say, patience)
         for thing in part:
             _wait_gone(cloud, thing, patience)
 
 
-def _remove(cloud: Connection, thing: Thing, patience: Patience) -> None:
+def _remove(cloud: Connection, thing: Thing, say: Callable[[str], None], patience: Patience) -> None:
     """One deletion; asked again while the cloud says that the thing is busy."""
     network, compute = cloud.network, cloud.compute
     ways: dict[str, Callable[[], Any]] = {
@@ -154,10 +227,26 @@ def _remove(cloud: Connection, thing: Thing, patience: Patience) -> None:
         "server group": lambda: compute.delete_server_group(thing.id),
         "volume": lambda: cloud.block_storage.delete_volume(thing.id),
         "keypair": lambda: compute.delete_keypair(thing.id),
+        "load balancer": lambda: cloud.load_balancer.delete_load_balancer(thing.id),
+        "listener": lambda: cloud.load_balancer.delete_listener(thing.id),
+        "pool": lambda: cloud.load_balancer.delete_pool(thing.id),
+        "health monitor": lambda: cloud.load_balancer.delete_health_monitor(thing.id),
+        "DNS zone": lambda: cloud.dns.delete_zone(thing.id),
+        "record set": lambda: cloud.dns.delete_recordset(*reversed(thing.id.split("/"))),
+        "router route": lambda: _without_route(cloud, thing),
+        "container": lambda: cloud.object_store.delete_container(thing.id),
     }
+    if thing.kind == "container":
+        objects.empty(cloud, thing.id, say)
     plain = f"delete_{thing.kind.replace(' ', '_')}"
     ask = ways[thing.kind] if thing.kind in ways else lambda: getattr(network, plain)(thing.id)
     _until(thing, lambda: _allowed(ask), patience)
+
+
+def _without_route(cloud: Connection, thing: Thing) -> None:
+    router = cloud.network.get_router(thing.within)
+    rest = [route for route in router.routes if route_id(router.id, route) != thing.id]
+    cloud.network.update_router(router, routes=rest)
 
 
 def _allowed(ask: Callable[[], Any]) -> bool:
@@ -177,6 +266,9 @@ def _wait_gone(cloud: Connection, thing: Thing, patience: Patience) -> None:
         "server": lambda: found(cloud.compute.find_server, thing.id),
         "volume": lambda: found(cloud.block_storage.find_volume, thing.id),
         "attachment": lambda: thing.id in {one.id for one in _servers(cloud)} or None,
+        "load balancer": lambda: found(cloud.load_balancer.find_load_balancer, thing.id),
+        "DNS zone": lambda: found(cloud.dns.find_zone, thing.id),
+        "record set": lambda: found(partial(cloud.dns.find_recordset, thing.id.split("/")[0]), thing.id.split("/")[-1]),
     }
     if finder := finders.get(thing.kind):
         _until(thing, lambda: finder() is None, patience)

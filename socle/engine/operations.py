@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,15 @@ KINDS = {
     "same": "unchanged",
 }
 LOOKS = {"refresh", "read", "discard", "discard-replaced", "remove-pending-replace"}  # the cloud stays as it is
-# Data, addresses that others have written down, and what every call passes through.
-LASTING = {model.VOLUME, model.FLOATING_IP, model.ROUTER}
+# Data, addresses and names that others have written down, and what every call passes through.
+LASTING = {
+    model.VOLUME,
+    model.CONTAINER,
+    model.FLOATING_IP,
+    model.ZONE,
+    model.ROUTER,
+    model.LOAD_BALANCER,
+}
 
 
 @dataclass(frozen=True)
@@ -115,10 +122,15 @@ def endangered(found: Sequence[Operation], carrying_calls: Iterable[str], named:
     return list(first.values())
 
 
-def needs(found: Sequence[Operation], flavours: Mapping[str, tuple[int, float]]) -> dict[str, int]:
-    """Quota that the operations take: OpenStack's own names of quotas. `flavours`: vCPU and memory in MiB by name."""
+def needs(
+    found: Sequence[Operation], flavours: Mapping[str, tuple[int, float]], encrypted: Collection[str] = ()
+) -> dict[str, int]:
+    """Quota that the operations take: OpenStack's own names of quotas. `flavours`: vCPU and memory in MiB by name.
+    `encrypted`: volume types whose volumes have a key in the cloud's key manager each."""
     total: Counter[str] = Counter()
     for one in found:
+        if one.type == model.MEMBERS and one.kind != "unchanged" and one.op != "replace":
+            total["members"] += _members(one)
         sign = {"create": 1, "create-replacement": 1, "delete-replaced": -1, "delete": -1}.get(one.op)
         if sign is None or not (quota := _QUOTAS.get(one.type)):
             continue
@@ -128,9 +140,22 @@ def needs(found: Sequence[Operation], flavours: Mapping[str, tuple[int, float]])
             total["cores"] += sign * vcpus
             total["ram"] += sign * int(memory)
         elif one.type == model.VOLUME:
-            size = one.inputs.get("size", 1)
-            total["gigabytes"] += sign * int(size if isinstance(size, int | float) else 1)
+            size, kind = one.inputs.get("size", 1), one.inputs.get("volumeType")
+            gib = sign * int(size if isinstance(size, int | float) else 1)
+            total["gigabytes"] += gib
+            if kind:
+                total[f"volumes_{kind}"] += sign
+                total[f"gigabytes_{kind}"] += gib
+            if kind in encrypted:
+                total["secrets"] += sign
+                total["orders"] += max(sign, 0)  # what was ordered once stays on the list
     return {name: count for name, count in total.items() if count > 0}
+
+
+def _members(one: Operation) -> int:
+    """How many more members a load balancer's pool has afterwards. All are one resource."""
+    now, before = (len(inputs.get("members") or ()) for inputs in (one.inputs, one.before))
+    return {"create": now, "create-replacement": now, "update": now - before}.get(one.op, -now)
 
 
 _QUOTAS = {
@@ -145,4 +170,10 @@ _QUOTAS = {
     model.SERVER_GROUP: "server_groups",
     model.KEYPAIR: "key_pairs",
     model.VOLUME: "volumes",
+    model.LOAD_BALANCER: "load_balancers",
+    model.LISTENER: "listeners",
+    model.POOL: "pools",
+    model.MONITOR: "health_monitors",
+    model.ZONE: "zones",
+    model.RECORD_SET: "zone_recordsets",
 }

@@ -186,6 +186,7 @@ def settled_orphans(cloud: Connection, known: set[str], stack: str, names: set[s
     before: list[inventory.Thing] | None = None
     for _look in range(10):
         found = inventory.orphans(inventory.everything(cloud), known, stack, names)
+        found = [thing for thing in found if thing.kind not in inventory.ADOPTED]
         if before is not None and {one.id for one in before} == {one.id for one in found}:
             return found
         before = found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from socle.graph import values
-from socle.graph.model import FLOATING_IP, Graph, Ref, Resource
+from socle.graph.model import FLOATING_IP, LOAD_BALANCER, Graph, Ref, Resource
 from socle.graph.preview import ROOT_TYPE, Step
 
 Kind = Literal["missing", "changed", "undeclared"]
@@ -70,6 +70,8 @@ def identities(steps: Iterable[Step]) -> dict[str, Ref]:
     for step in steps:
         if identity := getattr(step.old, "id", None):
             found[str(identity)] = Ref(_name(step))
+        if step.type == LOAD_BALANCER and (port := (step.old.outputs or {}).get("vipPortId")):
+            found[str(port)] = Ref(_name(step), "vip_port_id")
         if step.type == FLOATING_IP and (address := (step.old.outputs or {}).get("address")):
             # a block of this one address is written by the program from the same output
             found |= dict.fromkeys((str(address), f"{address}/32"), Ref(_name(step), "address"))

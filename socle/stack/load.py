@@ -12,6 +12,7 @@ from pathlib import Path
 from socle import content
 from socle.errors import InputError, Mark, StackErrors
 from socle.messages import _
+from socle.stack import existing
 from socle.stack.cloud import Cloud
 from socle.stack.explain import suggestion, validate
 from socle.stack.model import Stack
@@ -141,6 +142,7 @@ def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc
             seats=people.seats,
         )
     yield from _address_problems(stack, cloud, doc)
+    yield from existing.contradictions(stack, cloud, doc)
     needed = stack.availability.zones
     if needed > len(cloud.zones):
         yield InputError(

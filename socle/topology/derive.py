@@ -131,6 +131,7 @@ def _tier(loaded: LoadedStack, name: str, kind: TierKind, cidr: str, wanted: Tie
         wanted = replace(wanted, nodes=nodes, volume=own.volume or wanted.volume)
     network = _network(loaded, name, kind, cidr)
     _enough_room(loaded, name, wanted.nodes, network)
+    _enough_addresses(loaded, name, kind, wanted.nodes)
     nodes_ = tuple(_nodes(loaded, name, kind, network, wanted))
     return Tier(
         name=name,
@@ -158,6 +159,17 @@ def _network(loaded: LoadedStack, tier: str, kind: TierKind, cidr: str) -> Netwo
 
 def _enough_room(loaded: LoadedStack, tier: str, count: int, network: Network) -> None:
     room = IPv4Network(network.cidr).num_addresses - FIRST_HOST - 1
+    if count > room and network.existing:
+        raise InputError(
+            "SOC-1204",
+            "the existing network {block} is too small for the {tier} nodes: {count} > {room}",
+            where=loaded.document.mark(("existing", "networks", tier, "cidr")),
+            hint=_("nodes have the addresses from the tenth on; what is before is the network's own"),
+            block=network.cidr,
+            tier=tier,
+            count=count,
+            room=max(room, 0),
+        )
     if count > room:
         raise InputError(
             "SOC-1204",
@@ -169,6 +181,25 @@ def _enough_room(loaded: LoadedStack, tier: str, count: int, network: Network) -
             count=count,
             room=max(room, 0),
         )
+
+
+def _enough_addresses(loaded: LoadedStack, tier: str, kind: TierKind, nodes: int) -> None:
+    """Raises InputError where the public addresses that the cloud team gave are fewer than who needs one: half of them
+    given and half made is what nobody asked for."""
+    given = loaded.stack.existing.addresses.get(tier)
+    needed = {"each": nodes, "front": min(nodes, 1)}.get(kind.public, 0)
+    if given is None or (needed and len(given) >= needed):
+        return
+    hint = _("one for each node") if kind.public == "each" else _("one, of what stands before all nodes")
+    raise InputError(
+        "SOC-4224",
+        "{tier} has public addresses: {needed}; given: {given}",
+        where=loaded.document.mark(("existing", "addresses", tier), key=True),
+        hint=hint if needed else _("users do not reach these nodes, or there are none; leave the line out"),
+        tier=tier,
+        needed=needed,
+        given=len(given),
+    )
 
 
 def _nodes(loaded: LoadedStack, tier: str, kind: TierKind, network: Network, size: TierSize) -> Iterator[Node]:

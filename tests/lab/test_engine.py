@@ -48,6 +48,14 @@ KINDS = {
     model.KEYPAIR: "keypair",
     model.VOLUME: "volume",
     model.VOLUME_ATTACH: "attachment",
+    model.ROUTER_ROUTE: "router route",
+    model.LOAD_BALANCER: "load balancer",
+    model.LISTENER: "listener",
+    model.POOL: "pool",
+    model.MONITOR: "health monitor",
+    model.ZONE: "DNS zone",
+    model.RECORD_SET: "record set",
+    model.CONTAINER: "container",
 }
 KILLED = ("engine", "tool", "both", "engine")
 

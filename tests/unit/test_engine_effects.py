@@ -44,6 +44,65 @@ def test_what_hurts_is_said_first_and_never_beside_an_all_clear(one: dict[str, A
     assert "grows demo-data-nova-1-more, nothing restarts" in lines
 
 
+TWO, ONE = ({"members": [{"name": f"demo-edge-{n}"} for n in range(1, last)]} for last in (3, 2))
+NAME = {"name": "visio.demo.example.", "ttl": 45}
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (event("replace", model.LOAD_BALANCER, "demo-edge-front-balancer"), "cuts the signalling of everyone"),
+        (event("delete", model.LISTENER, "demo-edge-front-listener"), "cuts the signalling of everyone"),
+        (event("replace", model.POOL, "demo-edge-front-pool"), "cuts the signalling of everyone"),
+        (
+            event("update", model.MEMBERS, "m", inputs=ONE, before=TWO),
+            "cuts the signalling of who is connected by demo-edge-2",
+        ),
+        (event("delete", model.MEMBERS, "m", inputs=ONE), "cuts the signalling of who is connected by demo-edge-1"),
+        (event("delete", model.CONTAINER, "demo-files"), "loses what is kept in demo-files"),
+        (event("replace", model.ROUTER_ROUTE, "r", inputs={"destinationCidr": "10.0.4.0/24"}), "cuts the way to "),
+        (event("delete", model.ZONE, "demo-zone", inputs=NAME), "loses every name in the zone visio.demo.example:"),
+        (event("delete", model.RECORD_SET, "r", inputs=NAME), "nobody finds visio.demo.example any more"),
+        (
+            event("update", model.RECORD_SET, "r", inputs={**NAME, "ttl": 5}, before=NAME, diffs=["records"]),
+            "visio.demo.example leads elsewhere: within 45 s",
+        ),
+    ],
+)  # fmt: skip
+def test_what_hurts_in_services_is_said_first_and_never_beside_an_all_clear(one: dict[str, Any], said: str) -> None:
+    lines = told(event("update", model.VOLUME, "demo-data-nova-1-more"), one)
+    assert lines[0].startswith(said)
+    assert not any("cuts no call" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (
+            event("update", model.MEMBERS, "m", inputs=TWO, before=ONE),
+            ["demo-edge-2 takes its share of the connections"],
+        ),
+        (event("create", model.MEMBERS, "m", inputs=TWO), []),
+        (event("create", model.LOAD_BALANCER, "demo-edge-front-balancer"), []),
+        (event("create", model.RECORD_SET, "r", inputs=NAME), []),
+        (event("update", model.RECORD_SET, "r", inputs=NAME, diffs=["description"]), []),
+        (event("create", model.ROUTER_ROUTE, "r"), []),
+        (event("update", model.ZONE, "z", inputs=NAME, diffs=["email"]), []),
+        (event("update", model.CONTAINER, "demo-files", diffs=["metadata"]), []),
+        (
+            event("update", model.CONTAINER, "demo-files", inputs={"versioning": False}, diffs=["versioning"]),
+            ["demo-files: what is overwritten from then on cannot be brought back"],
+        ),
+        (
+            event("replace", model.MONITOR, "demo-edge-front-monitor"),
+            ["demo-edge-front-monitor watches nothing meanwhile: a node that dies stays in the rotation"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_hurts_nobody_in_services(one: dict[str, Any], said: list[str]) -> None:
+    assert told(one) == ("cuts no call, loses no data, gives up no address", *said)
+
+
 def test_a_metadata_change_restarts_nothing() -> None:
     lines = told(event("update", model.INSTANCE, "demo-media-nova-1", diffs=["metadata"]))
     assert lines[0] == "cuts no call, loses no data, gives up no address"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from socle.engine import operations, summary
+from socle.engine import operations, quotas, summary
 from socle.graph import model
 
 
@@ -58,12 +58,19 @@ def test_what_holds_data_an_address_or_calls_is_endangered_unless_named() -> Non
         event("replace", model.INSTANCE, "demo-edge-z1-1"),
         event("delete", model.SECURITY_GROUP_RULE, "demo-rule"),
         event("replace", model.ROUTER, "demo-router"),
+        event("replace", model.LOAD_BALANCER, "demo-edge-front-balancer"),
+        event("delete", model.ZONE, "demo-zone"),
+        event("delete", model.CONTAINER, "demo-files"),
+        event("delete", model.RECORD_SET, "demo-record"),
         event("delete", model.NETWORK, "demo-net", protect=True),
         event("update", model.VOLUME, "demo-other-data", protect=True),
     ])  # fmt: skip
     calls = ["demo-media-z1-1"]
     going = {one.name for one in operations.endangered(found, calls, [])}
-    assert going == {"demo-data", "demo-turn-ip", "demo-media-z1-1", "demo-router", "demo-net"}
+    assert going == {
+        "demo-data", "demo-turn-ip", "demo-media-z1-1", "demo-router", "demo-net", "demo-edge-front-balancer",
+        "demo-zone", "demo-files",
+    }  # fmt: skip
     assert not operations.endangered(found, calls, going)
 
 
@@ -79,9 +86,7 @@ def test_needs_are_net_of_what_goes() -> None:
 
 
 def test_missing_quota_names_each_short_one() -> None:
-    from socle.engine.preflight import missing_quota
-
-    short = missing_quota(
+    short = quotas.missing(
         {"instances": 4, "cores": 8, "ports": 2, "volumes": 3}, {"instances": 4, "cores": 7, "ports": None}
     )
     assert [error.message for error in short] == ["quota of cores: 8 needed, 7 left"]

@@ -66,3 +66,24 @@ def loaded(server: Cloud, folder: Path) -> Iterator[LoadedStack]:
 @pytest.fixture
 def connection(cloud: Cloud, loaded: LoadedStack, patience: Patience) -> Connection:
     return access.connect(loaded, patience)
+
+
+def furnish(cloud: Cloud, loaded: LoadedStack) -> None:
+    """Whatever the cloud file says that the cloud has."""
+    offered = loaded.cloud
+    zones = [{"zoneName": name, "zoneState": {"available": True}} for name in offered.zones]
+    images = [{"id": image.name, "name": image.name, "status": "active"} for image in offered.images.values()]
+    flavours = [
+        {"id": name, "name": name, "vcpus": one.vcpus, "ram": int(one.memory * 1024), "disk": one.disk}
+        for name, one in offered.flavours.items()
+    ]
+    network = {"id": "outside", "name": offered.external_network.name, "router:external": True}
+    for call, body in (
+        ("image/v2/images", {"images": images}),
+        ("compute/v2.1/flavors/detail", {"flavors": flavours}),
+        ("compute/v2.1/os-availability-zone", {"availabilityZoneInfo": zones}),
+        ("volume/v3/os-availability-zone", {"availabilityZoneInfo": zones}),
+        ("volume/v3/types", {"volume_types": [{"id": name, "name": name} for name in offered.volume_types]}),
+        ("network/v2.0/networks", {"networks": [network]}),
+    ):
+        cloud.usual(f"^GET /{call}$", body)

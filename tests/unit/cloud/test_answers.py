@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from socle import live
-from socle.engine import access, inventory, preflight
+from socle.engine import access, inventory, preflight, quotas
 from socle.engine.inventory import Thing
 from socle.engine.patience import Patience
 from socle.errors import CloudError
@@ -242,20 +242,20 @@ def test_quotas_that_cannot_be_asked(
     cloud: Cloud, connection: Connection, answer: Answer, code: str, times: int
 ) -> None:
     cloud.script(LIMITS, answer, times=9)
-    assert refusal(lambda: preflight.quota(connection, {"cores": 4})).code == code
+    assert refusal(lambda: quotas.check(connection, {"cores": 4})).code == code
     assert cloud.count(LIMITS) == times
 
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_network_quotas_that_are_the_administrators_alone(cloud: Cloud, connection: Connection, status: int) -> None:
-    quotas = f"^GET /network/v2.0/quotas/{PROJECT}"
-    cloud.script(quotas, error(status), times=9)
-    preflight.quota(connection, {"networks": 999})
-    assert cloud.count(quotas) == 1
+    details = f"^GET /network/v2.0/quotas/{PROJECT}"
+    cloud.script(details, error(status), times=9)
+    quotas.check(connection, {"networks": 999})
+    assert cloud.count(details) == 1
 
 
 def test_a_quota_that_does_not_suffice(connection: Connection) -> None:
-    refused = refusal(lambda: preflight.quota(connection, {"cores": 4000, "networks": 11, "volumes": 1}))
+    refused = refusal(lambda: quotas.check(connection, {"cores": 4000, "networks": 11, "volumes": 1}))
     assert refused.code == "SOC-4202"
     assert len([line for line in refused.lines() if "SOC-4202" in line]) == 2
 
