@@ -82,6 +82,7 @@ def at_once(notes: Notes) -> Iterator[None]:
     """Inside, and in this thread alone, resources are registered at once where they can be."""
     here = threading.get_ident()
     sdk, outputs = cast(Any, resource), cast(Any, Output)  # what is put in their place is no part of their types
+    taken: list[Any] = []
     register, gather, lift = sdk.register_resource, outputs.all, outputs.from_input
 
     def registered(res: Any, ty: str, name: str, custom: bool, remote: bool, *rest: Any) -> None:
@@ -92,6 +93,7 @@ def at_once(notes: Notes) -> Iterator[None]:
             except NotYet:
                 pass
             else:
+                taken.append(res)
                 return
         register(res, ty, name, custom, remote, *rest)
 
@@ -115,6 +117,8 @@ def at_once(notes: Notes) -> Iterator[None]:
     try:
         yield
     finally:
+        for one in taken:  # resources and their outputs hold each other: megabytes that only a collection would free
+            vars(one).clear()
         sdk.register_resource = register
         outputs.all, outputs.from_input = staticmethod(gather), staticmethod(lift)
 
