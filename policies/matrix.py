@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from socle.graph import UNKNOWN, Ref, Resource
-from socle.graph.model import FLOATING_IP
+from socle.graph.model import FLOATING_IP, SECURITY_GROUP_RULE
 from socle.policy.model import Model
 from socle.topology.flows import PublicOf
 from socle.topology.openings import openings
@@ -47,6 +47,26 @@ def expected(model: Model) -> dict[Opened, str]:
     if "matrix" not in model.memo:
         model.memo["matrix"] = _expected(model)
     kept: dict[Opened, str] = model.memo["matrix"]
+    return kept
+
+
+def remotes(model: Model, opening: Opened) -> set[str]:
+    """Remotes that the matrix names for an opening's tier, way, protocol and ports; none for ports it lacks."""
+    if "remotes" not in model.memo:
+        found: dict[Any, set[str]] = {}
+        for one in expected(model):
+            found.setdefault(one.without_remote, set()).add(one.remote)
+        model.memo["remotes"] = found
+    kept: dict[Any, set[str]] = model.memo["remotes"]
+    return kept.get(opening.without_remote, set())
+
+
+def present(model: Model) -> frozenset[Opened]:
+    """What the plan's security-group rules let through."""
+    if "present" not in model.memo:
+        seen = (opened(rule, model) for rule in model.plan.of(SECURITY_GROUP_RULE))
+        model.memo["present"] = frozenset(one for one in seen if one)
+    kept: frozenset[Opened] = model.memo["present"]
     return kept
 
 

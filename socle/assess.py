@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from socle.graph import Graph
 from socle.paths import state_dir
 from socle.policy.catalogue import catalogue
 from socle.policy.evaluate import evaluate, unused
-from socle.policy.finding import Assessment
+from socle.policy.finding import Assessment, tally
 from socle.policy.gate import gate
 from socle.policy.merge import judge
 from socle.policy.model import Model, Neighbour
@@ -24,7 +25,7 @@ from socle.policy.rule import rules
 from socle.policy.waiver import load_waivers
 from socle.stack import load_stack
 from socle.stack.load import LoadedStack, known_stacks, referred
-from socle.stack.yaml_marks import read
+from socle.stack.yaml_marks import document_of
 from socle.topology import Topology, derive
 
 BEFORE_APPLY: tuple[Phase, ...] = ("spec", "plan", "config")
@@ -102,6 +103,7 @@ def assess(model: Model, phases: Iterable[Phase], *, strict: bool = False) -> As
         phases=chosen,
         rules_run=len(judges),
         findings=findings,
+        tally=tally(findings),
         judgements=judge(controls, findings),
         verdict=gate(findings, controls.controls, strict=strict),
         unused_waivers=unused(model.waivers, findings, {one.control for one in judges}),
@@ -150,7 +152,15 @@ def neighbours(loaded: LoadedStack) -> tuple[Neighbour, ...]:
 def _plain(file: Path) -> Mapping[str, Any]:
     """The keys of a YAML file; none where it cannot be read."""
     try:
-        data = read(file).data
+        return _keys(file.read_bytes())
+    except OSError:
+        return {}
+
+
+@lru_cache(maxsize=1024)  # by content: of a hundred stacks each is a neighbour of all others
+def _keys(raw: bytes) -> Mapping[str, Any]:
+    try:
+        data = document_of(raw, "").data
     except InputError:
         return {}
     return data if isinstance(data, dict) else {}

@@ -41,6 +41,11 @@ def environment(templates: Path) -> jinja2.Environment:
     return made
 
 
+@cache  # every node of every tier has the common role's paths
+def phrase(templates: Path, text: str) -> jinja2.Template:
+    return environment(templates).from_string(text)
+
+
 def rendered(files: Iterable[Mapping[str, Any]], templates: Path, variables: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The entries with their paths and, for templates, `content` filled in; nothing else of the entry changes."""
     engine = environment(templates)
@@ -49,7 +54,7 @@ def rendered(files: Iterable[Mapping[str, Any]], templates: Path, variables: Map
         one: dict[str, Any] = {**DEFAULTS, **entry}
         for key in ("path", "owner", "group", "link"):
             if "{{" in one.get(key, ""):
-                one[key] = engine.from_string(one[key]).render(variables)
+                one[key] = phrase(templates, one[key]).render(variables)
         if template := one.pop("template", None):
             one["content"] = engine.get_template(template).render(variables)
             if one.pop("optional", False) and not one["content"].strip():

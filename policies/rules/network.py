@@ -116,7 +116,7 @@ def administration_from_the_bastion_alone(opening: Resource, model: Model) -> Ou
         allowed = list(model.topology.places[Place.ADMINISTRATION])
         good = seen.remote in allowed and not matrix.too_wide(seen.remote)
         return judged(good, f"{', '.join(ports)} from {seen.remote}", [b for b in allowed if not matrix.too_wide(b)])
-    wanted = {one.remote for one in matrix.expected(model) if one.without_remote == seen.without_remote}
+    wanted = matrix.remotes(model, seen)
     good = seen.remote in wanted and seen.remote.startswith("tier ")
     return judged(good, f"{', '.join(ports)} from {seen.remote}", sorted(wanted) or "no source at all")
 
@@ -134,7 +134,7 @@ def no_wide_way_in(opening: Resource, model: Model) -> Outcome:
     if seen.protocol == "any":
         return failed("every protocol", "tcp or udp")
     wide = seen.last - seen.first + 1 > WIDEST_RANGE
-    media = seen.protocol == "udp" and any(one.without_remote == seen.without_remote for one in matrix.expected(model))
+    media = seen.protocol == "udp" and bool(matrix.remotes(model, seen))
     expected = f"at most {WIDEST_RANGE} ports, media ranges of the matrix apart"
     return judged(not wide or media, seen, expected)
 

@@ -258,7 +258,7 @@ def every_flow_has_a_reason(flow: Flow, _model: Model) -> Outcome:
 def rules_equal_the_flow_matrix(subject: Resource | Tier, model: Model) -> Outcome:
     wanted = matrix.expected(model)
     if isinstance(subject, Tier):
-        present = {one for rule_ in model.plan.of(SECURITY_GROUP_RULE) if (one := matrix.opened(rule_, model))}
+        present = matrix.present(model)
         vague = {one.without_remote for one in present if one.remote == "?"}
         missing = [
             f"{flow}: {one}"
@@ -273,7 +273,7 @@ def rules_equal_the_flow_matrix(subject: Resource | Tier, model: Model) -> Outco
         return failed("a rule of a group that belongs to no tier", "a rule for a flow of the matrix")
     if seen in wanted:
         return passed(f"flow {wanted[seen]}: {seen}", "a flow of the matrix")
-    if seen.remote == "?" and seen.without_remote in {one.without_remote for one in wanted}:
+    if seen.remote == "?" and matrix.remotes(model, seen):
         return unknown(f"remote known after apply: {seen}", settled_in="runtime", expected="a flow of the matrix")
     return failed(seen, "a flow of the matrix")
 

@@ -1,23 +1,27 @@
-"""`socle check`: the verdict on a stack before anything exists."""
+"""`socle check`: the verdict on a stack, or on many, before anything exists."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from socle.errors import GateRefused
+from socle.errors import GateRefused, InputError, SocleError
 from socle.messages import _
 
 if TYPE_CHECKING:
-    from socle.policy.finding import Assessment
+    from socle.policy.finding import Assessment, Conclusion
+
+COLLECTED = 50  # stacks between two looks for garbage: a capture leaves some megabytes of it
 
 
 @click.command()
-@click.argument("stack")
+@click.argument("stacks", metavar="STACK...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every stack file of stacks/, or of the folder SOCLE_STACKS")
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON on standard output")
 @click.option("--sarif", type=click.Path(path_type=Path, dir_okay=False), help="Write a SARIF 2.1.0 file")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file")
@@ -25,7 +29,8 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Medium and low controls block too")
 @click.option("--second-opinion", is_flag=True, help="Ask checkov as well, which must be installed")
 def check(
-    stack: str,
+    stacks: tuple[str, ...],
+    every: bool,
     as_json: bool,
     sarif: Path | None,
     junit: Path | None,
@@ -33,31 +38,100 @@ def check(
     strict: bool,
     second_opinion: bool,
 ) -> None:
-    """Judge a stack before anything exists: no cloud, no engine, no root."""
+    """Judge stacks before anything exists: no cloud, no engine, no root.
+
+    Of several, the exit code is the gravest: of what could not be judged, else 3 where the gate refuses one.
+    """
     import gc
     import os
 
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins reads every package installed
     gc.disable()  # a short process: collecting costs more than it frees
-    from socle.check_cache import remembered
+    from socle.check_cache import Memory
 
-    result = remembered(stack, strict=strict)
-    for file, writer in ((sarif, "sarif"), (junit, "junit"), (gitlab, "gitlab")):
-        if file is not None:
-            _write(file, writer, result)
+    names = _names(stacks, every)
+    formats = [(file, kind) for file, kind in ((sarif, "sarif"), (junit, "junit"), (gitlab, "gitlab")) if file]
+    memory = Memory(strict=strict)
+    answer = memory.assessment if formats or as_json else memory.conclusion
+    if len(names) == 1 and not every:
+        result = answer(names[0])
+        _write(formats, [result])
+        if as_json:
+            _print_json(_plain(result))
+        else:
+            _print(result)
+        if second_opinion:
+            _ask_checkov(names[0])
+        if not result.verdict.go:
+            _refused(result)
+        return
+    seen = list(_each(names, answer, quiet=as_json, second_opinion=second_opinion))
+    judged = [one for one in seen if not isinstance(one, SocleError)]
+    _write(formats, judged)
     if as_json:
-        click.echo(json.dumps(_plain(result), indent=2, ensure_ascii=False))
+        _print_json([_failure(name, one) if isinstance(one, SocleError) else _plain(one)
+                     for name, one in zip(names, seen, strict=True)])  # fmt: skip
     else:
-        from socle.report.terminal import lines
-
-        click.echo("\n".join(lines(result, colour=_colour())))
-    if second_opinion:
-        _ask_checkov(stack)
-    if not result.verdict.go:
-        _refused(result)
+        click.echo("\n" + _sum(judged, [n for n, one in zip(names, seen, strict=True) if isinstance(one, SocleError)]))
+    if gravest := _gravest(seen):
+        sys.exit(gravest)  # each was told in its place: no error of its own is left to print
 
 
-def _plain(result: Assessment) -> dict[str, object]:
+def _names(given: Sequence[str], every: bool) -> list[str]:
+    """The stacks to judge. Raises click.UsageError for none, InputError where `--all` finds none."""
+    if every == bool(given):
+        raise click.UsageError(_("name stacks, or say --all"))
+    if not every:
+        return list(dict.fromkeys(given))
+    from socle import content
+
+    folder = content.search_path()[0]
+    if found := sorted(file.stem for file in folder.glob("*.yaml")):
+        return found
+    raise InputError("SOC-1001", "no such file: {file}", file=folder / "*.yaml")
+
+
+def _each(
+    names: Sequence[str], answer: Any, *, quiet: bool, second_opinion: bool
+) -> Iterator[Assessment | Conclusion | SocleError]:
+    """The verdict on each, printed as it comes; what stands in the way of one stops no other."""
+    import gc
+
+    for number, name in enumerate(names, start=1):
+        try:
+            result = answer(name)
+            if not quiet:
+                click.echo("\n" if number > 1 else "", nl=False)
+                _print(result)
+            if second_opinion:
+                _ask_checkov(name)
+        except SocleError as error:
+            click.echo("\n".join(error.lines()), err=True)
+            yield error
+        else:
+            yield result
+        if number % COLLECTED == 0 and "socle.graph.recorder" in sys.modules:
+            gc.collect()
+
+
+def _sum(judged: Sequence[Conclusion], unread: Sequence[str]) -> str:
+    refused = [one.stack for one in judged if not one.verdict.go]
+    lines = [_("stacks: {count}; GO: {go}").format(count=len(judged) + len(unread), go=len(judged) - len(refused))]
+    lines += [_("NO GO: {stacks}").format(stacks=", ".join(refused))] if refused else []
+    lines += [_("not judged: {stacks}").format(stacks=", ".join(unread))] if unread else []
+    return "\n".join(lines)
+
+
+def _gravest(seen: Sequence[Conclusion | SocleError]) -> int:
+    """What could not be judged is graver than a refusal, a fault of the tool graver than all."""
+    errors = {one.exit_code for one in seen if isinstance(one, SocleError)}
+    if errors:
+        return 1 if 1 in errors else max(errors)
+    refused = any(not one.verdict.go for one in seen if not isinstance(one, SocleError))
+    return GateRefused.exit_code if refused else 0
+
+
+def _plain(result: Any) -> dict[str, object]:
     return {
         "stack": result.stack,
         "go": result.verdict.go,
@@ -71,13 +145,28 @@ def _plain(result: Assessment) -> dict[str, object]:
     }
 
 
-def _write(file: Path, writer: str, result: Assessment) -> None:
+def _failure(name: str, error: SocleError) -> dict[str, object]:
+    return {"stack": name, "go": False, "error": error.code, "lines": error.lines()}
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print(result: Conclusion) -> None:
+    from socle.report.terminal import lines
+
+    click.echo("\n".join(lines(result, colour=_colour())))
+
+
+def _write(formats: Sequence[tuple[Path, str]], results: Sequence[Any]) -> None:
     import importlib
 
-    text: str = importlib.import_module(f"socle.report.{writer}").text(result)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-    click.echo(_("written: {file}").format(file=file), err=True)
+    for file, kind in formats:
+        text: str = importlib.import_module(f"socle.report.{kind}").text(*results)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        click.echo(_("written: {file}").format(file=file), err=True)
 
 
 def _colour() -> bool:
@@ -86,7 +175,7 @@ def _colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _refused(result: Assessment) -> NoReturn:
+def _refused(result: Conclusion) -> NoReturn:
     """The findings were printed: one line is enough to say why the exit code is not 0."""
     controls = ", ".join(sorted({finding.control for finding in result.verdict.blocking}))
     raise GateRefused(

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from socle import content
+from socle import content, fingerprint
 from socle.errors import EngineError, SocleError
 from socle.files import write_file
 from socle.graph import store
@@ -25,12 +25,14 @@ PLACEHOLDER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPlaceholderForTheOperato
 
 def capture(loaded: LoadedStack, topology: Topology) -> Graph:
     """What the program registers for this stack. Raises EngineError when the program itself fails."""
-    file = cache_dir() / "graph" / f"{digest(loaded)}.json"
+    key = digest(loaded)
+    file = cache_dir() / "graph" / f"{key}.json"
     with suppress(OSError, ValueError):
         return store.loads(file.read_text("utf-8"))
     graph = _recorded(loaded, topology)
-    with suppress(OSError):  # a full or read-only cache costs time, not the answer
-        write_file(file, store.dumps(graph), durable=False)
+    if digest(loaded) == key:  # else the program moved while it ran
+        with suppress(OSError):  # a full or read-only cache costs time, not the answer
+            write_file(file, store.dumps(graph), durable=False)
     return graph
 
 
@@ -38,15 +40,11 @@ def digest(loaded: LoadedStack) -> str:
     """sha256 over all that decides what is registered: the stack's files, the program, the model, the SDK, Python."""
     package = Path(__file__).resolve().parent.parent
     infra = content.folder("infra")
-    sources = [infra / "program.py", *(infra / "components").glob("*.py")]
+    sources = [*infra.glob("*.py"), *(infra / "components").rglob("*.py"), *package.glob("*.py")]
     for room in ("stack", "topology", "graph"):
-        sources += (package / room).glob("*.py")
-    total = hashlib.sha256()
-    for part in (loaded.name, loaded.digest, version("pulumi"), version("pulumi-openstack"), sys.version):
-        total.update(part.encode() + b"\0")
-    for source in sorted(sources):
-        total.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    return total.hexdigest()
+        sources += (package / room).rglob("*.py")
+    parts = [loaded.name, loaded.digest, version("pulumi"), version("pulumi-openstack"), sys.version]
+    return hashlib.sha256("\0".join([*parts, fingerprint.of(sources)]).encode()).hexdigest()
 
 
 def _recorded(loaded: LoadedStack, topology: Topology) -> Graph:

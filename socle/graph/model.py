@@ -90,6 +90,8 @@ class Graph:
         return len(self.resources)
 
     def of(self, *types: str) -> tuple[Resource, ...]:
+        if len(types) == 1:
+            return self._types.get(types[0], ())
         return tuple(resource for resource in self.resources if resource.type in types)
 
     def named(self, name: str) -> Resource | None:
@@ -98,6 +100,13 @@ class Graph:
     def follow(self, value: Any) -> Resource | None:
         """The resource that a `Ref` points at."""
         return self.named(value.target) if isinstance(value, Ref) else None
+
+    @cached_property
+    def _types(self) -> dict[str, tuple[Resource, ...]]:
+        found: dict[str, list[Resource]] = {}
+        for resource in self.resources:
+            found.setdefault(resource.type, []).append(resource)
+        return {kind: tuple(resources) for kind, resources in found.items()}
 
     @cached_property
     def _names(self) -> dict[str, Resource]:

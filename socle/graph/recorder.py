@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from types import FrameType
@@ -31,9 +32,10 @@ from pulumi.runtime.stack import run_in_stack
 
 from socle.errors import EngineError, Mark
 from socle.graph import values
+from socle.graph.at_once import at_once
 from socle.graph.model import UNKNOWN, Graph, Ref, Resource
+from socle.graph.values import ROOT_TYPE
 
-ROOT_TYPE = "pulumi:pulumi:Stack"
 _NAMESPACE = uuid.UUID("5cfd9a3e-3f0b-5a63-9d5f-0c1f1c1f7a11")  # any: makes the tokens the same in every run
 _TOKEN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -81,7 +83,7 @@ def _run(program: Callable[[], None], recorder: Recorder, stack: str, config: Ma
         # Not a preview: in one, functions given to `apply` do not run, and what they register would be missing.
         set_mocks(_NoMocks(), project="socle", stack=stack, preview=False, logger=quiet, monitor=recorder)
         set_root_resource(None)  # type: ignore[arg-type]
-        with _program_lines(recorder.root):
+        with _program_lines(recorder.root), at_once(recorder):
             loop.run_until_complete(run_in_stack(program))
     finally:
         asyncio.set_event_loop(None)
@@ -122,30 +124,46 @@ class Recorder(mocks.MockMonitor):
         self._tokens: dict[str, Any] = {}
 
     def RegisterResource(self, request: Any) -> Any:
-        urn = self.make_urn(request.parent, request.type, request.name)
+        """What the SDK serialised itself; the rest comes to `note` directly."""
         if request.type == ROOT_TYPE:
-            return resource_pb2.RegisterResourceResponse(urn=urn)
-        if request.name in self._names:
-            self.twice.append(request.name)  # raising here would only be logged by the SDK
-        self._names.add(request.name)
-        self.registered.append(
-            Resource(
-                type=request.type,
-                name=request.name,
-                parent="" if f"::{ROOT_TYPE}::" in request.parent else request.parent.rpartition("::")[2],
-                inputs=self._known(values.inputs(_plain(request.object))),
-                protect=request.protect,
-                where=self._mark(request.sourcePosition),
-            )
+            return resource_pb2.RegisterResourceResponse(urn=self.make_urn("", request.type, request.name))
+        parent = "" if f"::{ROOT_TYPE}::" in request.parent else request.parent.rpartition("::")[2]
+        where = request.sourcePosition
+        urn = self.note(
+            request.type,
+            request.name,
+            parent,
+            _plain(request.object),
+            protect=request.protect,
+            line=(where.uri, where.line),
         )
         response = resource_pb2.RegisterResourceResponse(urn=urn)
         if request.custom:
-            response.id = self._token(Ref(request.name, "id"))
+            response.id = self.token(request.name, "id")
             response.object.CopyFrom(request.object)
-            for output in _text_outputs(request.type):
+            for output in self.text_outputs(request.type):
                 if output not in request.object.fields:
-                    response.object.fields[output].string_value = self._token(Ref(request.name, values.snake(output)))
+                    response.object.fields[output].string_value = self.token(request.name, output)
         return response
+
+    def note(
+        self,
+        kind: str,
+        name: str,
+        parent: str,
+        properties: Mapping[str, Any],
+        *,
+        protect: bool,
+        line: tuple[str, int] | None = None,
+    ) -> str:
+        """Keeps one registration; gives its URN. `properties`: plain values by wire name."""
+        if name in self._names:
+            self.twice.append(name)  # raising here would only be logged by the SDK
+        self._names.add(name)
+        inputs = self._known(values.inputs(properties))
+        where = self._mark(*(line or _program_line(self.root)))
+        self.registered.append(Resource(kind, name, parent, inputs, protect, where))
+        return f"urn:pulumi:stack::socle::{kind}::{name}"
 
     def Invoke(self, request: Any) -> Any:
         """A question to the cloud: its arguments come back, and an id that only the cloud knows."""
@@ -163,10 +181,15 @@ class Recorder(mocks.MockMonitor):
     def ReadResource(self, request: Any) -> Any:
         raise NotImplementedError(f"the recorder answers no reading of an existing resource: {request.name}")
 
-    def _token(self, ref: Ref) -> str:
+    def token(self, name: str, output: str) -> str:
+        """Stands for a resource's output, by its wire name."""
+        ref = Ref(name, values.snake(output))
         token = str(uuid.uuid5(_NAMESPACE, f"{ref.target} {ref.output}"))
         self._tokens[token] = ref
         return token
+
+    def text_outputs(self, kind: str) -> frozenset[str]:
+        return _text_outputs(kind)
 
     def _known(self, value: Any) -> Any:
         """Tokens back to references. A text made around one output (`<address>/32`) counts as that output."""
@@ -181,11 +204,8 @@ class Recorder(mocks.MockMonitor):
             return value
         return meant[0] if len(meant) == 1 else UNKNOWN
 
-    def _mark(self, position: Any) -> Mark | None:
-        if not position.uri:
-            return None
-        path = Path(position.uri)
-        return Mark(path.relative_to(self.root.parent).as_posix(), position.line)
+    def _mark(self, uri: str, line: int) -> Mark | None:
+        return Mark(Path(uri).relative_to(self.root.parent).as_posix(), line) if uri else None
 
 
 @contextmanager
@@ -195,15 +215,12 @@ def _program_lines(root: Path) -> Iterator[None]:
     Its own notes are whole stacks, a sixth of the time of a capture, and end in the SDK's file where a constructor
     builds on another.
     """
-    inside = f"{root}{os.sep}"
 
     def trace() -> Any:
-        frame: FrameType | None = sys._getframe(1)
-        while frame and not frame.f_code.co_filename.startswith(inside):
-            frame = frame.f_back
-        if frame is None:
+        file, line = _program_line(root)
+        if not file:
             return source_pb2.StackTrace()
-        position = source_pb2.SourcePosition(uri=frame.f_code.co_filename, line=frame.f_lineno)
+        position = source_pb2.SourcePosition(uri=file, line=line)
         return source_pb2.StackTrace(frames=[source_pb2.StackFrame(pc=position)])
 
     before = resource._get_stack_trace
@@ -212,6 +229,15 @@ def _program_lines(root: Path) -> Iterator[None]:
         yield
     finally:
         resource._get_stack_trace = before
+
+
+def _program_line(root: Path) -> tuple[str, int]:
+    """File and number of the innermost line of the program that is being run; an empty name for none."""
+    inside = f"{root}{os.sep}"
+    frame: FrameType | None = sys._getframe(1)
+    while frame and not frame.f_code.co_filename.startswith(inside):
+        frame = frame.f_back
+    return (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
 
 
 def _plain(struct: Any) -> dict[str, Any]:
@@ -227,24 +253,19 @@ def _plain_value(item: Any) -> Any:
     return None if kind in (None, "null_value") else getattr(item, kind)
 
 
-def _text_outputs(token: str) -> list[str]:
+@cache
+def _text_outputs(token: str) -> frozenset[str]:
     """Wire names of a resource type's outputs that are text. An output without an answer would become None, and the
     input made from it would vanish."""
-    if token in _TEXT_OUTPUTS:
-        return _TEXT_OUTPUTS[token]
     package, module, name = token.split(":")
     home = sys.modules.get(f"pulumi_{package}.{module.partition('/')[0]}")
-    known = []
+    known = set()
     for prop in vars(getattr(home, name, object)).values():
         getter = getattr(prop, "fget", None)
         returned = getattr(getter, "__annotations__", {}).get("return")
         if str in _flat(returned) and (wire := getattr(getter, "_pulumi_name", None)):
-            known.append(wire)
-    _TEXT_OUTPUTS[token] = known
-    return known
-
-
-_TEXT_OUTPUTS: dict[str, list[str]] = {}
+            known.add(wire)
+    return frozenset(known)
 
 
 def _flat(annotation: Any) -> set[Any]:

@@ -11,6 +11,7 @@ from socle.graph.model import SECRET, UNKNOWN
 SIGNATURE = "4dabf18193072939515e22adb298388d"  # key that says what a marked object is (Pulumi's wire format)
 SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+ROOT_TYPE = "pulumi:pulumi:Stack"  # the stack itself, above everything
 HIDDEN_TEXT = "[secret]"  # how the engine's events show a secret
 FREE_FORM = {"metadata", "valueSpecs", "additionalProperties", "endpointOverrides"}  # their keys are the user's
 

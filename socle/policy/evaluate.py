@@ -28,13 +28,14 @@ def evaluate(model: Model, rules: Iterable[Rule], phases: Iterable[Phase]) -> tu
 
 
 def _run(one: Rule, model: Model) -> Iterator[Finding]:
+    own = _where(model, one.key)
     try:
         targets = list(one.targets(model))
         if not targets:
-            yield _finding(one, model, None, not_applicable("nothing of this kind in the stack"))
+            yield _finding(one, model, None, not_applicable("nothing of this kind in the stack"), own)
         for target in targets:
             for outcome in _outcomes(one.judge(target, model)):
-                yield _finding(one, model, target, outcome)
+                yield _finding(one, model, target, outcome, own)
     except SocleError:
         raise
     except Exception as error:
@@ -57,7 +58,8 @@ def _outcomes(answer: Outcome | Iterable[Outcome]) -> tuple[Outcome, ...]:
     return outcomes
 
 
-def _finding(one: Rule, model: Model, target: Any, outcome: Outcome) -> Finding:
+def _finding(one: Rule, model: Model, target: Any, outcome: Outcome, own: Mark) -> Finding:
+    """`own`: the place of the rule's key."""
     return Finding(
         control=one.control,
         rule=one.id,
@@ -67,7 +69,7 @@ def _finding(one: Rule, model: Model, target: Any, outcome: Outcome) -> Finding:
         seen=outcome.seen,
         expected=outcome.expected,
         settled_in=outcome.settled_in,
-        where=_where(model, outcome.key if outcome.key is not None else one.key),
+        where=own if outcome.key is None else _where(model, outcome.key),
         program=target.where if isinstance(target, Resource) else None,
     )
 

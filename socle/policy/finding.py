@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -63,8 +64,45 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Assessment:
-    """One run over one stack. `digest`: of everything that was judged; `rules_run`: how many rules were evaluated."""
+class Unknown:
+    """The unknowns of one control and phase that one party settles: what the first says, and how many there are."""
+
+    control: str
+    phase: Phase
+    settled_in: str | None
+    seen: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The findings, counted: by status, and how many controls they judge."""
+
+    statuses: Mapping[str, int]
+    controls: int
+    unknowns: tuple[Unknown, ...]
+
+
+def tally(findings: Iterable[Finding]) -> Tally:
+    statuses: Counter[str] = Counter()
+    controls: set[str] = set()
+    unknowns: dict[tuple[str, Phase, str], list[Finding]] = {}
+    for finding in findings:
+        statuses[finding.status.value] += 1
+        controls.add(finding.control)
+        if finding.status is Status.UNKNOWN:
+            unknowns.setdefault((finding.control, finding.phase, finding.settled_in or ""), []).append(finding)
+    rows = (
+        Unknown(control, phase, settler or None, members[0].seen, len(members))
+        for (control, phase, settler), members in sorted(unknowns.items())
+    )
+    return Tally(dict(statuses), len(controls), tuple(rows))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """What one run over one stack came to. `digest`: of everything that was judged; `rules_run`: how many rules were
+    evaluated."""
 
     stack: str
     file: str
@@ -74,10 +112,17 @@ class Assessment:
     digest: str
     phases: tuple[str, ...]
     rules_run: int
-    findings: tuple[Finding, ...]
+    tally: Tally
     judgements: tuple[Judgement, ...]
     verdict: Verdict
     unused_waivers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment(Conclusion):
+    """The conclusion and every finding that it rests on."""
+
+    findings: tuple[Finding, ...]
 
     def of(self, control: str) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.control == control)
@@ -86,13 +131,3 @@ class Assessment:
         """Findings, each with the tool, the day and the digest of its evidence."""
         run = {"stack": self.stack, "tool": self.tool, "day": self.day, "digest": self.digest}
         return [{**finding.record(), **run} for finding in self.findings]
-
-
-def finding_of(record: Mapping[str, Any]) -> Finding:
-    """A finding from its record."""
-    names = Finding.__dataclass_fields__
-    values = {name: record[name] for name in names if name in record}
-    for name in ("where", "program"):
-        if values.get(name) is not None:
-            values[name] = Mark(**values[name])
-    return Finding(**{**values, "status": Status(values["status"])})

@@ -94,11 +94,16 @@ class Model:
         if resource is None:
             return None
         for name in (resource.get("name"), resource.name):
-            for tier in self.topology.tiers:
-                stem = f"{self.topology.stack}-{tier.name}"
-                if isinstance(name, str) and (name == stem or name.startswith(f"{stem}-")):
-                    return tier.name
+            if isinstance(name, str) and (tier := self._tier_named(name)):
+                return tier
         return None
+
+    def _tier_named(self, name: str) -> str | None:
+        known: dict[str, str | None] = self.memo.setdefault("tiers of names", {})
+        if name not in known:
+            stems = ((tier.name, f"{self.topology.stack}-{tier.name}") for tier in self.topology.tiers)
+            known[name] = next((t for t, stem in stems if name == stem or name.startswith(f"{stem}-")), None)
+        return known[name]
 
     def tier(self, name: str | None) -> Tier | None:
         return next((tier for tier in self.topology.tiers if tier.name == name), None)

@@ -22,6 +22,8 @@ _NAMED_SECRET = re.compile(
     r"(?i)\b((?:[a-z_-]*(?:password|passwd|secret|token|requirepass|api_?key))[\"']?\s*[=:]\s*)(?!\(secret\)|/)\S+"
 )
 
+_SIGNS = (":", "=", "-----BEGIN")  # without one of these, no pattern above matches
+
 
 class Status(StrEnum):
     PASSED = "passed"
@@ -84,6 +86,8 @@ def shown(value: Any) -> str:
 
 
 def redacted(text: str) -> str:
+    if not any(sign in text for sign in _SIGNS):  # a sentence of a rule: most are
+        return text
     for pattern in _SECRETS:
         text = pattern.sub("(secret)", text)
     return _NAMED_SECRET.sub(r"\1(secret)", text)

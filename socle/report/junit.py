@@ -1,7 +1,8 @@
-"""JUnit XML: one suite per control, one case per phase and subject."""
+"""JUnit XML: one suite per stack and control, one case per phase and subject."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 from xml.sax.saxutils import escape, quoteattr
 
@@ -10,19 +11,26 @@ from socle.policy.finding import Assessment, Finding
 from socle.policy.outcome import Status
 
 
-def text(result: Assessment) -> str:
+def text(*results: Assessment) -> str:
+    """Of several stacks, suites and cases name theirs."""
+    several = len(results) > 1
+    suites = [suite for one in results for suite in _suites(one, f"{one.stack}: " if several else "")]
+    tools = dict.fromkeys(one.tool for one in results)
+    name = " ".join([*tools, *(one.stack for one in results)])
+    head = f"<testsuites name={_attribute(name)} {_counts([f for one in results for f in one.findings])}>"
+    return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *suites, "</testsuites>", ""])
+
+
+def _suites(result: Assessment, prefix: str) -> Iterator[str]:
     book = catalogue()
     ranked = sorted(result.findings, key=lambda f: f.control)
-    suites = []
     for control, group in groupby(ranked, key=lambda f: f.control):
         members = list(group)
-        cases = "\n".join(_case(finding) for finding in members)
-        suites.append(
-            f"  <testsuite name={_attribute(f'{control} {book[control].requirement}')} {_counts(members)}>\n"
+        cases = "\n".join(_case(finding, prefix) for finding in members)
+        yield (
+            f"  <testsuite name={_attribute(f'{prefix}{control} {book[control].requirement}')} {_counts(members)}>\n"
             f"{cases}\n  </testsuite>"
         )
-    head = f"<testsuites name={_attribute(f'{result.tool} {result.stack}')} {_counts(ranked)}>"
-    return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *suites, "</testsuites>", ""])
 
 
 def _counts(findings: list[Finding]) -> str:
@@ -31,9 +39,9 @@ def _counts(findings: list[Finding]) -> str:
     return f'tests="{len(findings)}" failures="{failures}" errors="0" skipped="{skipped}"'
 
 
-def _case(finding: Finding) -> str:
+def _case(finding: Finding, prefix: str) -> str:
     place = f' file={_attribute(finding.where.file)} line="{finding.where.line}"' if finding.where else ""
-    head = f"    <testcase classname={_attribute(finding.rule)} name={_attribute(finding.subject)}{place}"
+    head = f"    <testcase classname={_attribute(finding.rule)} name={_attribute(prefix + finding.subject)}{place}"
     seen = f"seen: {finding.seen}; expected: {finding.expected}"
     if finding.waived:
         return f"{head}><skipped message={_attribute(f'waived by {finding.waiver}; {seen}')}/></testcase>"

@@ -1,4 +1,4 @@
-"""SARIF 2.1.0: one result per finding, at the stack file's line that causes it."""
+"""SARIF 2.1.0: one run per stack, one result per finding, at the stack file's line that causes it."""
 
 from __future__ import annotations
 
@@ -23,38 +23,40 @@ KIND = {
 }
 
 
-def text(result: Assessment) -> str:
-    return json.dumps(document(result), indent=2, ensure_ascii=False) + "\n"
+def text(*results: Assessment) -> str:
+    return json.dumps(document(*results), indent=2, ensure_ascii=False) + "\n"
 
 
-def document(result: Assessment) -> dict[str, Any]:
+def document(*results: Assessment) -> dict[str, Any]:
+    """Of several stacks, each run has the stack as its category: GitHub takes no two runs of one category."""
+    runs = [_run(one) for one in results]
+    if len(results) > 1:
+        runs = [{"automationDetails": {"id": f"{one.stack}/"}, **run} for one, run in zip(results, runs, strict=True)]
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": runs}
+
+
+def _run(result: Assessment) -> dict[str, Any]:
     book = catalogue()
     used = list(dict.fromkeys(finding.control for finding in result.findings))
     index = {control: number for number, control in enumerate(used)}
     name, _, version = result.tool.partition(" ")
     return {
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": name.capitalize(),
-                        "version": version,
-                        "semanticVersion": version,
-                        "rules": [_rule(book[control]) for control in used],
-                    }
-                },
-                "columnKind": "unicodeCodePoints",
-                "properties": {
-                    "stack": result.stack,
-                    "go": result.verdict.go,
-                    "evidenceDigest": result.digest,
-                    "rulesRun": result.rules_run,
-                },
-                "results": [_result(finding, book[finding.control], index) for finding in result.findings],
+        "tool": {
+            "driver": {
+                "name": name.capitalize(),
+                "version": version,
+                "semanticVersion": version,
+                "rules": [_rule(book[control]) for control in used],
             }
-        ],
+        },
+        "columnKind": "unicodeCodePoints",
+        "properties": {
+            "stack": result.stack,
+            "go": result.verdict.go,
+            "evidenceDigest": result.digest,
+            "rulesRun": result.rules_run,
+        },
+        "results": [_result(finding, book[finding.control], index) for finding in result.findings],
     }
 
 

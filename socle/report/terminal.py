@@ -9,14 +9,14 @@ from itertools import groupby
 
 from socle.messages import _, language
 from socle.policy.catalogue import SEVERITIES, Catalogue, catalogue
-from socle.policy.finding import Assessment, Finding
+from socle.policy.finding import Conclusion, Finding, Unknown
 
 WIDTH = 80
 SHOWN = 3  # subjects of one control that are written out
 RED, GREEN, BOLD, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
 
-def lines(result: Assessment, *, colour: bool = False) -> Iterator[str]:
+def lines(result: Conclusion, *, colour: bool = False) -> Iterator[str]:
     book = catalogue()
     yield from _summary(result, colour)
     blocking, reported = result.verdict.blocking, result.verdict.reported
@@ -26,22 +26,20 @@ def lines(result: Assessment, *, colour: bool = False) -> Iterator[str]:
         yield from _section(_("FAILED, reported only (medium or low; --strict blocks them)"), _failures(reported, book))
     if result.verdict.waived:
         yield from _section(_("FAILED, and waived"), _waived(result.verdict.waived))
-    unknowns = [finding for finding in result.findings if finding.status == "unknown"]
-    if unknowns:
+    if unknowns := result.tally.unknowns:
         yield from _section(_("UNKNOWN: never a pass; who settles it"), _unknowns(unknowns))
     for waiver in result.unused_waivers:
         yield _("waiver that nothing needs any more: {waiver}").format(waiver=waiver)
 
 
-def _summary(result: Assessment, colour: bool) -> Iterator[str]:
+def _summary(result: Conclusion, colour: bool) -> Iterator[str]:
     go = result.verdict.go
     word = _("GO") if go else _("NO GO")
     if colour:
         word = f"{BOLD}{GREEN if go else RED}{word}{PLAIN}"
     yield f"{word}  {result.stack} ({result.file}), {result.organisation}"
     standings = Counter(judgement.standing for judgement in result.judgements)
-    judged = len({finding.control for finding in result.findings})
-    statuses = Counter(str(finding.status) for finding in result.findings)
+    judged, statuses = result.tally.controls, Counter(result.tally.statuses)
     yield _("{rules} rules over {controls} controls, phases: {phases}").format(
         rules=result.rules_run, controls=judged, phases=", ".join(result.phases)
     )
@@ -92,13 +90,11 @@ def _waived(findings: Iterable[Finding]) -> Iterator[str]:
         yield from _wrapped(f"{control} {members[0].subject}: {members[0].seen} ({len(members)}, {waiver})", 0)
 
 
-def _unknowns(findings: Iterable[Finding]) -> Iterator[str]:
-    ranked = sorted(findings, key=lambda f: (f.control, f.phase, f.settled_in or ""))
-    for (control, _phase, settler), group in groupby(ranked, key=lambda f: (f.control, f.phase, f.settled_in)):
-        members = list(group)
-        who = _("a signed statement") if settler == "process" else settler
-        text = _("{name}: {text}").format(name=f"{control} -> {who}", text=members[0].seen)
-        yield textwrap.shorten(text, WIDTH - 6, placeholder="...") + (f" ({len(members)})" if len(members) > 1 else "")
+def _unknowns(unknowns: Iterable[Unknown]) -> Iterator[str]:
+    for one in unknowns:
+        who = _("a signed statement") if one.settled_in == "process" else one.settled_in
+        text = _("{name}: {text}").format(name=f"{one.control} -> {who}", text=one.seen)
+        yield textwrap.shorten(text, WIDTH - 6, placeholder="...") + (f" ({one.count})" if one.count > 1 else "")
 
 
 def _wrapped(text: str, indent: int) -> list[str]:

@@ -49,10 +49,18 @@ def read(file: Path, name: str | None = None) -> Document:
     label = name or str(file)
     try:
         raw = file.read_bytes()
-        text = raw.decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError("SOC-1001", "no such file: {file}", where=Mark(label), file=label) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError("SOC-1001", "cannot be read as UTF-8 text: {error}", where=Mark(label), error=error) from None
+    return document_of(raw, label)
+
+
+def document_of(raw: bytes, label: str) -> Document:
+    """The document of a file's content."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise InputError("SOC-1001", "cannot be read as UTF-8 text: {error}", where=Mark(label), error=error) from None
     if len(raw) > MAX_BYTES:
         raise InputError(
