@@ -48,7 +48,7 @@ def derive(loaded: LoadedStack) -> Topology:
     all_tiers = (_tier(loaded, name, kind, blocks[kind.subnet], sizing.tiers[name]) for name, kind in TIERS.items())
     tiers = tuple(tier for tier in all_tiers if tier.nodes)
     fronts = tuple(_front(loaded, tier) for tier in tiers if tier.fronted)
-    outer, inner = (str(IPv4Network(blocks[TRANSIT])[host]) for host in (1, 2))
+    outer, inner = (str(IPv4Network(blocks[TRANSIT])[host]) for host in (1, FIRST_HOST))
     return Topology(
         stack=loaded.name,
         domain=stack.domain,
