@@ -49,8 +49,8 @@ def render(loaded: LoadedStack, topology: Topology) -> dict[tuple[str, str], str
 def node_files(tier: str, values: Mapping[str, Any]) -> dict[str, str]:
     """`{path: text}` of the files of one node, given all of its variables."""
     found: dict[str, str] = {}
-    roles = (COMMON_ROLE, VOLUME_ROLE, tier) if values["node"]["mount"] else (COMMON_ROLE, tier)
-    for role in roles:
+    mount = values.get("node", {}).get("mount")
+    for role in (COMMON_ROLE, *([VOLUME_ROLE] if mount else []), tier):
         folder = content.folder("playbooks") / "roles" / role
         for entry in _rendering().rendered(_listed(folder, role), folder / "templates", values):
             if "content" in entry:
