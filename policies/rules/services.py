@@ -183,17 +183,19 @@ def several_clocks(file: File, model: Model) -> Outcome:
     sources = [v.split()[0] for name in ("server", "pool", "peer") for v in options.get(name, ()) if v]
     if not sources:
         return failed("no source", wanted)
-    own = {model.loaded.cloud.surroundings.time.name, str(model.loaded.cloud.surroundings.time.address)}
-    strangers = [s for s in sources if s not in own]
+    clock = model.loaded.cloud.surroundings.time
+    mirrors = {node.address for node in model.topology.tier("mirror").nodes}
+    strangers = [s for s in sources if s not in ({clock.name, str(clock.address)} if file.tier == "mirror" else mirrors)]
     if strangers:
         return failed(f"undeclared: {', '.join(strangers)}", wanted)
-    if len(sources) < SOURCES:
-        return unknown(
-            f"one name in the cloud file ({sources[0]}): how many clocks stand behind it is the ministry's to say",
-            settled_in="process",
-            expected=wanted,
-        )
-    return passed(sources, wanted)
+    if file.tier != "mirror" and (forgotten := sorted(mirrors - set(sources))):
+        return failed(f"mirror nodes that are not asked: {', '.join(forgotten)}", wanted)
+    return unknown(
+        f"one name in the cloud file ({clock.name}), whom the mirror nodes ask for all: how many clocks stand behind it "
+        "is the ministry's to say",
+        settled_in="process",
+        expected=wanted,
+    )
 
 
 @rule(
