@@ -185,14 +185,15 @@ def several_clocks(file: File, model: Model) -> Outcome:
         return failed("no source", wanted)
     clock = model.loaded.cloud.surroundings.time
     mirrors = {node.address for node in model.topology.tier("mirror").nodes}
-    strangers = [s for s in sources if s not in ({clock.name, str(clock.address)} if file.tier == "mirror" else mirrors)]
-    if strangers:
+    declared = {clock.name, str(clock.address)} if file.tier == "mirror" else mirrors
+    if strangers := [s for s in sources if s not in declared]:
         return failed(f"undeclared: {', '.join(strangers)}", wanted)
     if file.tier != "mirror" and (forgotten := sorted(mirrors - set(sources))):
         return failed(f"mirror nodes that are not asked: {', '.join(forgotten)}", wanted)
+    # two mirror nodes are no two clocks: both follow the one that the cloud file names
     return unknown(
-        f"one name in the cloud file ({clock.name}), whom the mirror nodes ask for all: how many clocks stand behind it "
-        "is the ministry's to say",
+        f"one name in the cloud file ({clock.name}), which the mirror nodes ask for all: how many clocks stand behind "
+        "it is the ministry's to say",
         settled_in="process",
         expected=wanted,
     )
