@@ -68,7 +68,7 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/pytest -q -n 2 tests/unit tests/laws
+	$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/laws
 
 lab-test: setup browser
 	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up && wait $$engine

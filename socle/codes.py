@@ -59,6 +59,14 @@ CODES: dict[str, Code] = {
         "One stack is one LiveKit domain, and a domain is planned with a limited number of media nodes.",
         "Split the organisation into several stacks; `socle size` says how many. docs/sizing.md says why.",
     ),
+    "SOC-1222": Code(
+        "Calls need this tier: a stack without it would carry none.",
+        "Give it one node at least, or leave the override out.",
+    ),
+    "SOC-1223": Code(
+        "Phone calls come from the operator alone, so its addresses must be known.",
+        "Write the operator's blocks in telephony.trunk, or switch features.telephony off.",
+    ),
     "SOC-1301": Code("The plan file cannot be read.", "Make a new plan: `socle plan`."),
     "SOC-1302": Code("The file is no plan, or another version of Socle made it.", "Make a new plan: `socle plan`."),
     "SOC-1303": Code("The plan was edited after it was made.", "Make a new plan and have it reviewed again."),

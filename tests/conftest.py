@@ -14,6 +14,7 @@ from socle import content
 
 ROOT = content.root()
 STACKS = sorted(path.stem for path in (ROOT / "stacks").glob("*.yaml"))
+CLOUDS = sorted(path.stem for path in (ROOT / "stacks" / "clouds").glob("*.yaml"))
 LAB_ACCESS = Path("/var/lib/socle/lab/access/clouds.yaml")
 
 # In CI every machine sees the same examples; the nightly ones are new each time, and what failed is tried again.

@@ -36,6 +36,7 @@ FIELDS: dict[str, tuple[type, str]] = {
     "retention_days": (int, "Days that recordings are kept"),
     "log_days": (int, "Days that logs are kept"),
     "port": (int, "Network port of a node, in Mbit/s"),
+    "own_objects": (bool, "The cloud has no object store: the stack brings its own nodes"),
 }
 SHORT = {"peak_in_call": ("--peak",), "availability_zones": ("--zones",)}
 

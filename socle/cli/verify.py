@@ -85,9 +85,7 @@ def _target(loaded: LoadedStack, topology: Topology, outputs: dict[str, Any]) ->
             Spot(node.name, node.tier, made[node.name].address, made[node.name].floating_address)
             for node in topology.nodes
         ),
-        tuple(
-            Spot(front.name, front.tier, front.address, made[front.name].floating_address) for front in topology.fronts
-        ),
+        tuple(Spot(front.name, front.tier, front.address, made.fronts[front.name]) for front in topology.fronts),
         Path(authority) if authority else None,
         tuple(loaded.stack.access.sources),
         full_scan=cloud.embedded,

@@ -12,7 +12,7 @@ from socle.topology import Topology
 
 @dataclass(frozen=True)
 class NodeOutput:
-    """One instance, or the front of a tier; `floating_address` and `volume_id` where it has one."""
+    """One instance; `floating_address` and `volume_id` where it has one."""
 
     address: str
     instance_id: str
@@ -20,22 +20,22 @@ class NodeOutput:
     volume_id: str | None = None
 
 
-Outputs = Mapping[str, NodeOutput]
+class Outputs(dict[str, NodeOutput]):
+    """By node. `fronts`: the public address of each front, by its name."""
+
+    def __init__(self, nodes: Mapping[str, NodeOutput], fronts: Mapping[str, str]) -> None:
+        super().__init__(nodes)
+        self.fronts = dict(fronts)
 
 
-def read(outputs: Mapping[str, Any], topology: Topology) -> dict[str, NodeOutput]:
-    """The program's outputs, by node and by front. Raises NodeError when a node of the topology is not among them."""
-    nodes = outputs.get("nodes", outputs)
+def read(outputs: Mapping[str, Any], topology: Topology) -> Outputs:
+    """Raises NodeError when a node of the topology, or a front, is not among the program's outputs."""
+    nodes, fronts = outputs.get("nodes", outputs), outputs.get("fronts") or {}
     missing = sorted(node.name for node in topology.nodes if node.name not in nodes)
+    missing += [front.name for front in topology.fronts if front.name not in fronts]
     if missing:
         raise NodeError("SOC-5001", "the cloud program says nothing of: {nodes}", nodes=", ".join(missing))
-    fronts = outputs.get("fronts") or {}
-    before = {
-        front.name: NodeOutput(front.address, "", fronts[front.name]["floating_address"])
-        for front in topology.fronts
-        if front.name in fronts
-    }
-    return before | {
+    made = {
         node.name: NodeOutput(
             address=nodes[node.name]["address"],
             instance_id=nodes[node.name]["instance_id"],
@@ -44,12 +44,12 @@ def read(outputs: Mapping[str, Any], topology: Topology) -> dict[str, NodeOutput
         )
         for node in topology.nodes
     }
+    return Outputs(made, {front.name: fronts[front.name]["floating_address"] for front in topology.fronts})
 
 
-def placeholders(topology: Topology) -> dict[str, NodeOutput]:
+def placeholders(topology: Topology) -> Outputs:
     """Stand-ins where there is no cloud yet: documentation addresses, made-up identifiers."""
-    before = {front.name: NodeOutput(front.address, "", "192.0.2.255") for front in topology.fronts}
-    return before | {
+    made = {
         node.name: NodeOutput(
             address=node.address,
             instance_id=f"00000000-0000-4000-8000-{index:012d}",
@@ -58,11 +58,11 @@ def placeholders(topology: Topology) -> dict[str, NodeOutput]:
         )
         for index, node in enumerate(topology.nodes)
     }
+    return Outputs(made, {front.name: f"198.51.100.{index + 1}" for index, front in enumerate(topology.fronts)})
 
 
 def public_addresses(topology: Topology, tier: str, outputs: Outputs) -> list[str]:
     """Where users reach a tier, sorted: its front, or its nodes."""
-    fronts = [front.name for front in topology.fronts if front.tier == tier]
-    owners = fronts or [node.name for node in topology.tier(tier).nodes]
-    found = (outputs[owner].floating_address for owner in owners if owner in outputs)
-    return sorted(address for address in found if address)
+    fronts = [outputs.fronts[front.name] for front in topology.fronts if front.tier == tier]
+    nodes = [outputs[node.name].floating_address for node in topology.tier(tier).nodes]
+    return sorted(address for address in fronts or nodes if address)

@@ -76,12 +76,9 @@ def test_the_firewall_is_the_flow_matrix_and_nothing_more(stack: str) -> None:
         text = rendered(stack)[tier.name, "/etc/nftables.conf"]
         assert text.count("policy drop;") == 3
         assert "flush ruleset" not in text
-        lines = re.findall(r'(tcp|udp) dport (\S+) accept comment "([\w-]+)"', text)
-        lines += [
-            (protocol, "0", flow) for protocol, flow in re.findall(r'ip protocol (\w+) accept comment "(.*)"', text)
-        ]
+        lines = re.findall(r'(tcp|udp|vrrp)(?: dport (\S+))? accept comment "([\w-]+)"', text)
         wanted = {
-            (o.protocol, f"{o.first}-{o.last}" if o.last > o.first else str(o.first), o.flow)
+            (o.protocol, "" if not o.first else f"{o.first}-{o.last}" if o.last > o.first else str(o.first), o.flow)
             for o in openings(topology, tier.name)
         }
         assert set(lines) == wanted

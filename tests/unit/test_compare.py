@@ -16,7 +16,7 @@ from socle.policy.finding import Judgement
 from socle.report import difference as report
 from socle.report import merge_request
 from socle.stack.revision import Origin
-from socle.topology.matrix import MATRIX, written_out
+from socle.topology.flows import Flows
 
 Writer = Callable[..., Path]
 
@@ -38,9 +38,9 @@ def changes(side: Side, old: Graph, new: Graph) -> dict[str, tuple[object, objec
 
 def test_a_default_that_is_written_out_is_no_difference(stack_file: Writer) -> None:
     before = sides.read(str(stack_file()))
-    after = sides.read(str(stack_file(features={"recording": False, "telephony": True})))
+    after = sides.read(str(stack_file(features={"recording": False, "subtitles": True})))
     (change,) = sides.between(before, after).intent
-    assert (change.key, change.old, change.new) == ("features.telephony", False, True)
+    assert (change.key, change.old, change.new) == ("features.subtitles", False, True)
     assert change.old_at is None
     assert report.place(change) == report.place(replace(change, old=True))
     assert report.place(change.mirrored()).endswith(f":{change.new_at.line}" if change.new_at else "?")
@@ -48,18 +48,21 @@ def test_a_default_that_is_written_out_is_no_difference(stack_file: Writer) -> N
 
 def test_a_flow_is_told_by_its_ports(side: Side) -> None:
     """A port that moved, a flow that came, one that went."""
-    ports = [replace(f, last=f.last + 8) if f.name == "media-udp" else f for f in MATRIX if f.name != "time"]
-    fresh = replace(next(f for f in MATRIX if f.name == "https"), name="metrics", first=9100, last=9100)
-    other = replace(side, topology=replace(side.topology, flows=written_out([*ports, fresh])))
+    matrix = list(side.topology.flows)
+    ports = [replace(f, last=f.last + 8) if f.name == "media-udp" else f for f in matrix if f.name != "time"]
+    fresh = replace(next(f for f in matrix if f.name == "https"), name="pages-plain", first=80, last=80)
+    other = replace(side, topology=replace(side.topology, flows=Flows((*ports, fresh))))
     found = compare(side, other).flows
     assert {(one.flow, one.kind, one.direction, one.old, one.new) for one in found} == {
         ("media-udp", "changed", "ingress", "udp 7882-7892", "udp 7882-7900"),
-        ("metrics", "added", "ingress", None, "tcp 9100"),
+        ("pages-plain", "added", "ingress", None, "tcp 80"),
         ("time", "removed", "egress", "udp 123", None),
+        ("time", "removed", "ingress", "udp 123", None),
     }
     told = list(report.flows(found))
-    assert len(told) == 3  # `time` of five tiers is one line
-    assert ("removed", "time", "out of bastion, data, edge, media, turn to 203.0.113.123/32: udp 123") in told
+    (leaving,) = [said for _kind, flow, said in told if flow == "time" and said.startswith("out of")]
+    assert leaving.endswith(" to mirror: udp 123")  # one line for all tiers
+    assert "bastion, bus, cache" in leaving
 
 
 def test_only_the_inputs_that_differ_are_told(side: Side) -> None:

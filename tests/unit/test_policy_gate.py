@@ -183,7 +183,8 @@ def test_a_spoilt_memory_is_not_believed(stack_file: Write, tmp_path: Path, monk
 
 
 def test_strictness_is_part_of_the_memory(stack_file: Write) -> None:
-    file = stack_file()
+    alone = {"bus": {"nodes": 1, "reason": "one for a while, the others will follow"}}
+    file = stack_file(overrides=alone)
     assert (
         check_cache.remembered(str(file), strict=True).verdict
         != check_cache.remembered(str(file), strict=False).verdict

@@ -34,9 +34,9 @@ def test_an_override_replaces_what_the_model_says_and_keeps_its_reason(stack_fil
     reason = "a room of the crisis unit may open at any moment"
     own = {"media": {"nodes": 9, "flavour": "c1.media", "reason": reason}, "bus": {"volume": 77, "reason": reason}}
     topology = derive(load_stack(str(stack_file(overrides=own))))
-    media, data = topology.tier("media"), topology.tier("bus")
+    media, bus = topology.tier("media"), topology.tier("bus")
     assert (len(media.nodes), media.flavour, media.because) == (9, "c1.media", reason)
-    assert [node.volume.size for node in data.nodes if node.volume] == [77]
+    assert [node.volume.size for node in bus.nodes if node.volume] == [77] * 3
     assert topology.tier("edge").because != reason
 
 

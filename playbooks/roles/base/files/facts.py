@@ -72,7 +72,7 @@ def failed_units():
 
 def services():
     units = ("ssh", "nftables", "chrony", "systemd-journald", "systemd-resolved", "livekit", "coturn", "nginx",
-             "keepalived", "valkey-server", "apparmor", "auditd")
+             "keepalived", "unbound", "valkey-server", "apparmor", "auditd")
     return {unit: subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False).stdout.strip()
             for unit in units}
 
