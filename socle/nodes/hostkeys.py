@@ -38,13 +38,10 @@ def host_key(console: str) -> str | None:
 def pin(stack: str, outputs: Outputs, console: ReadConsole, patience: float = PATIENCE) -> Path:
     """Reads the key of every instance that has none yet; forgets instances that are gone. Returns the file.
 
-    What stands before a tier is no instance and has no key.
-
     Raises NodeError when a console shows no key in time.
     """
     file = known_hosts_file(stack)
     known = _read(file)
-    outputs = {name: output for name, output in outputs.items() if output.instance_id}
     keys = {o.instance_id: known[o.instance_id] for o in outputs.values() if o.instance_id in known}
     waiting = {name: output for name, output in outputs.items() if output.instance_id not in keys}
     deadline = time.monotonic() + patience
