@@ -11,6 +11,7 @@ from socle.policy.model import Model
 from socle.stack import load_stack
 from socle.topology import Topology, derive
 from socle.topology.flows import Place
+from socle.topology.model import Volume
 from socle.topology.openings import openings
 
 TODAY = date(2026, 11, 24)
@@ -44,7 +45,7 @@ def running(stack: str) -> Model:
 
 
 def facts(topology: Topology, node: str) -> dict[str, Any]:
-    tier = topology.node(node).tier
+    tier, volume = topology.node(node).tier, topology.node(node).volume
     sockets = [
         {"protocol": f.protocol, "address": "0.0.0.0", "port": f.first, "process": f.name}
         for f in topology.flows.into(tier)
@@ -73,9 +74,15 @@ def facts(topology: Topology, node: str) -> dict[str, Any]:
         "files": {"/etc/livekit/keys.yaml": {"owner": "root", "group": "livekit", "mode": "0640"}, "/etc/absent": None},
         "images": [{"names": ["livekit"], "digests": [f"livekit@{DIGEST}"]}],
         "firewall": firewall(topology, tier),
+        "volumes": _mounted(volume) if volume else {},
         "container": False,
         "metadata": {"answers": False, "control": True},
     }
+
+
+def _mounted(volume: Volume) -> dict[str, Any]:
+    mapped = volume.encryption == "node"
+    return {volume.mount: {"device": "/dev/mapper/socle-volume" if mapped else "/dev/vdb", "encrypted": mapped}}
 
 
 def firewall(topology: Topology, tier: str) -> list[dict[str, Any]]:

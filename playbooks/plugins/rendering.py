@@ -7,6 +7,7 @@ A role lists its files in `vars/main.yml`, `<role>_files`: each entry has `path`
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,11 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def hmac_sha256(secret: str, purpose: str) -> str:
+    """A secret of its own for each purpose, in hexadecimal: who learns one learns neither the others nor the first."""
+    return hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+
+
 @cache
 def environment(templates: Path) -> jinja2.Environment:
     """An unknown variable is an error, never an empty string."""
@@ -37,7 +43,7 @@ def environment(templates: Path) -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701  configuration files, no HTML from users
     )
-    made.filters["sha256"] = sha256
+    made.filters |= {"sha256": sha256, "hmac_sha256": hmac_sha256}
     return made
 
 

@@ -16,7 +16,7 @@ from socle.policy.model import Model
 from socle.policy.mutation import in_live, inputs, on_release, on_resource, on_stack, together
 from socle.policy.outcome import Outcome, failed, judged, not_applicable, passed, unknown
 from socle.policy.rule import rule
-from socle.topology.model import Front, Tier
+from socle.topology.model import Front, Tier, Volume
 
 SPREAD = "at least 2 nodes over 2 zones"
 
@@ -244,6 +244,10 @@ def _rsa_bits(key: str) -> int:
         return 0
 
 
+def _volumes(model: Model) -> tuple[Volume, ...]:
+    return tuple(node.volume for node in model.topology.nodes if node.volume)
+
+
 @rule(
     "STO-01",
     phase="plan",
@@ -255,9 +259,14 @@ def volumes_of_a_declared_type(volume: Resource, model: Model) -> Outcome:
     kind, types = volume.get("volume_type"), model.loaded.cloud.volume_types
     if kind not in types:
         return failed(f"type {kind or 'none asked for'}", types)
-    if volume.name in {node.volume.name for node in model.topology.nodes if node.volume and _by_the_node(node.volume)}:
+    plan = next((one for one in _volumes(model) if one.name == volume.get("name")), None)
+    if plan is not None and plan.encryption == "cloud" and not types[kind].encrypted:
+        return failed(f"type {kind}, which the cloud does not encrypt", f"type {plan.kind}")
+    if plan is not None and plan.encryption == "node":
         return unknown(
-            f"type {kind}: encrypted by the node itself", settled_in="runtime", expected="an encrypted volume"
+            f"type {kind}: the node encrypts it (LUKS2)",
+            settled_in="runtime",
+            expected="mounted from a dm-crypt device",
         )
     return unknown(
         f"type {kind}: only the cloud says whether it encrypts", settled_in="runtime", expected="an encrypted volume"
@@ -267,16 +276,16 @@ def volumes_of_a_declared_type(volume: Resource, model: Model) -> Outcome:
 @rule(
     "STO-01",
     phase="runtime",
-    on=lambda model: tuple(node.volume for node in model.topology.nodes if node.volume),
+    on=_volumes,
     key=("cloud",),
     broken_by=together(
         on_stack("data.media", "sensitive"),
         in_live(lambda live: live["volumes"].update({name: {"encrypted": False} for name in live["volumes"]})),
     ),
 )
-def volumes_are_encrypted(volume: Any, model: Model) -> Outcome:
-    if _by_the_node(volume):  # the cloud sees ciphertext, and says that it does not encrypt
-        return unknown("the node encrypts it, which was not read there", settled_in="runtime", expected="encrypted")
+def volumes_are_encrypted(volume: Volume, model: Model) -> Outcome:
+    if volume.encryption == "node":
+        return _encrypted_by_its_node(volume, model)
     seen = (_live(model, "volumes") or {}).get(volume.name)
     if not seen:
         return unknown("the volume was not read", settled_in="runtime", expected="encrypted")
@@ -285,8 +294,17 @@ def volumes_are_encrypted(volume: Any, model: Model) -> Outcome:
     return judged(seen["encrypted"] is True, "encrypted" if seen["encrypted"] else "not encrypted", "encrypted")
 
 
-def _by_the_node(volume: Any) -> bool:
-    return bool(volume.encryption == "node")
+def _encrypted_by_its_node(volume: Volume, model: Model) -> Outcome:
+    """The cloud sees such a volume as any other: its node says what is mounted."""
+    wanted = "mounted from a dm-crypt device"
+    node = next(node for node in model.topology.nodes if node.volume == volume)
+    said = ((model.facts or {}).get(node.name) or {}).get("volumes")
+    if said is None:
+        return unknown("what is mounted was not read on the node", settled_in="runtime", expected=wanted)
+    mounted = said.get(volume.mount)
+    if mounted is None:
+        return failed(f"nothing is mounted on {volume.mount}", wanted)
+    return judged(mounted["encrypted"] is True, f"{volume.mount} from {mounted['device']}", wanted)
 
 
 @rule(

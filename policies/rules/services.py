@@ -183,17 +183,20 @@ def several_clocks(file: File, model: Model) -> Outcome:
     sources = [v.split()[0] for name in ("server", "pool", "peer") for v in options.get(name, ()) if v]
     if not sources:
         return failed("no source", wanted)
-    own = {model.loaded.cloud.surroundings.time.name, str(model.loaded.cloud.surroundings.time.address)}
-    strangers = [s for s in sources if s not in own]
-    if strangers:
+    clock = model.loaded.cloud.surroundings.time
+    mirrors = {node.address for node in model.topology.tier("mirror").nodes}
+    declared = {clock.name, str(clock.address)} if file.tier == "mirror" else mirrors
+    if strangers := [s for s in sources if s not in declared]:
         return failed(f"undeclared: {', '.join(strangers)}", wanted)
-    if len(sources) < SOURCES:
-        return unknown(
-            f"one name in the cloud file ({sources[0]}): how many clocks stand behind it is the ministry's to say",
-            settled_in="process",
-            expected=wanted,
-        )
-    return passed(sources, wanted)
+    if file.tier != "mirror" and (forgotten := sorted(mirrors - set(sources))):
+        return failed(f"mirror nodes that are not asked: {', '.join(forgotten)}", wanted)
+    # two mirror nodes are no two clocks: both follow the one that the cloud file names
+    return unknown(
+        f"one name in the cloud file ({clock.name}), which the mirror nodes ask for all: how many clocks stand behind "
+        "it is the ministry's to say",
+        settled_in="process",
+        expected=wanted,
+    )
 
 
 @rule(

@@ -16,7 +16,9 @@ from socle.nodes import variables
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
 
-COMMON_ROLE = "base"
+COMMON_ROLE, VOLUME_ROLE = "base", "volume"
+# What roles find out on the node itself and tell their templates: stand-ins for it.
+FOUND = {"clock_steered": True, "interface": "ens3"}
 
 
 class Placeholder(str):
@@ -38,7 +40,7 @@ def render(loaded: LoadedStack, topology: Topology) -> dict[tuple[str, str], str
     common["secrets"] = placeholder_secrets(topology)
     texts: dict[tuple[str, str], str] = {}
     for tier in topology.tiers:
-        own = {**common, **variables.of_node(topology, tier.nodes[0], nodes), "clock_steered": True}
+        own = {**common, **variables.of_node(topology, tier.nodes[0], nodes), **FOUND}
         for path, text in node_files(tier.name, own).items():
             texts[tier.name, path] = text
     return texts
@@ -47,7 +49,8 @@ def render(loaded: LoadedStack, topology: Topology) -> dict[tuple[str, str], str
 def node_files(tier: str, values: Mapping[str, Any]) -> dict[str, str]:
     """`{path: text}` of the files of one node, given all of its variables."""
     found: dict[str, str] = {}
-    for role in (COMMON_ROLE, tier):
+    mount = values.get("node", {}).get("mount")
+    for role in (COMMON_ROLE, *([VOLUME_ROLE] if mount else []), tier):
         folder = content.folder("playbooks") / "roles" / role
         for entry in _rendering().rendered(_listed(folder, role), folder / "templates", values):
             if "content" in entry:

@@ -68,6 +68,7 @@ def of_node(topology: Topology, node: Node, outputs: Outputs) -> Variables:
             "floating_address": output.floating_address,
             "instance_id": output.instance_id,
             "volume_id": output.volume_id,
+            "device": f"/dev/disk/by-id/virtio-{output.volume_id[:20]}" if output.volume_id else None,
             "mount": node.volume.mount if node.volume else None,
             "encrypts": bool(node.volume and node.volume.encryption == "node"),
         },

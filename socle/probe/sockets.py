@@ -51,7 +51,8 @@ def serves(flow: Flow, listener: Listener) -> bool:
 def judge(topology: Topology, spot: Spot, listeners: Sequence[Listener]) -> Check:
     into = topology.flows.into(spot.tier)
     extra = [one for one in listeners if not any(serves(flow, one) for flow in into)]
-    silent = [flow for flow in into if flow.name not in ON_DEMAND and not any(serves(flow, one) for one in listeners)]
+    asked = (flow for flow in into if flow.first and flow.name not in ON_DEMAND)  # VRRP has no ports, so no such socket
+    silent = [flow for flow in asked if not any(serves(flow, one) for one in listeners)]
     missing = _names(flow for flow in silent if flow.source != Place.LOOPBACK) if content.has_role(spot.tier) else []
     facts = {
         "listeners": [str(one) for one in listeners],

@@ -49,7 +49,7 @@ def test_ansible_renders_from_the_inventory_what_is_judged(stack: str, tmp_path:
     common = {**everything["vars"], "trust": "trust-of-the-cloud\n", "secrets": render.placeholder_secrets(topology)}
     for tier in topology.tiers:
         own = everything["children"][tier.name]["hosts"][tier.nodes[0].name]
-        texts = render.node_files(tier.name, {**common, **own, "clock_steered": True})
+        texts = render.node_files(tier.name, {**common, **own, **render.FOUND})
         assert texts == {path: text for (of, path), text in rendered(stack).items() if of == tier.name}
 
 

@@ -19,6 +19,7 @@ from socle.probe.sockets import judge as judge_sockets
 from socle.probe.verify import Report
 from socle.stack import load_stack
 from socle.topology import derive
+from socle.topology.flows import Place
 
 DEMO = derive(load_stack("demo"))
 TURN = Spot("demo-turn-zone-1-1", "turn", "10.64.3.10", "198.51.100.13")
@@ -90,6 +91,21 @@ def test_a_flow_without_a_listener_is_named() -> None:
     left = [one for one in listeners() if one.port != 3478]
     check = judge_sockets(DEMO, TURN, left)
     assert (check.outcome, check.facts["missing"]) == ("fail", ["turn-udp"])
+
+
+def test_the_edges_agreement_has_no_port_and_no_listener_is_missed_for_it() -> None:
+    shared = derive(load_stack("armees"))
+    node = shared.tier("edge").nodes[0]
+    into = shared.flows.into("edge")
+    assert any(flow.protocol == "vrrp" for flow in into)
+    answering = [
+        Listener(flow.protocol, "127.0.0.1" if flow.source == Place.LOOPBACK else "0.0.0.0", flow.first)
+        for flow in into
+        if flow.protocol != "vrrp"
+    ]
+    spot = Spot(node.name, "edge", node.address, None)
+    assert judge_sockets(shared, spot, answering).outcome == "pass"
+    assert judge_sockets(shared, spot, answering[1:]).facts["missing"] == [into[0].name]
 
 
 def plan(path: str = "turn-tls") -> CallPlan:

@@ -77,7 +77,7 @@ def failed_units():
 
 def services():
     units = ("ssh", "nftables", "chrony", "systemd-journald", "systemd-resolved", "livekit", "coturn", "nginx",
-             "valkey-server", "apparmor", "auditd")
+             "keepalived", "unbound", "valkey-server", "apparmor", "auditd")
     return {unit: subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False).stdout.strip()
             for unit in units}
 
@@ -159,6 +159,17 @@ def mounts():
     return [{"device": row[0], "path": row[1], "type": row[2], "options": row[3].split(",")} for row in rows if row[2] in wanted]
 
 
+def volumes():
+    """Where a block device other than the root's is mounted; `encrypted`: through dm-crypt, as the kernel says it."""
+    found = {}
+    for row in (line.split() for line in read("/proc/self/mounts").splitlines()):
+        device, path = os.path.realpath(row[0]), row[1]
+        if row[0].startswith("/dev/") and path != "/" and os.path.isdir(path):
+            mapped = read("/sys/class/block/" + os.path.basename(device) + "/dm/uuid")
+            found[path] = {"device": row[0], "encrypted": mapped.startswith("CRYPT-")}
+    return found
+
+
 def accounts():
     shadow = {line.split(":")[0]: line.split(":")[1] for line in read("/etc/shadow").splitlines()}
     shells = [entry.pw_name for entry in pwd.getpwall() if not entry.pw_shell.endswith(("nologin", "false", "sync"))]
@@ -201,8 +212,8 @@ def main():
         "os": os_release(), "container": container not in ("", "none"), "virtualisation": container or "none",
         "sockets": sockets(), "sshd": sshd(), "firewall": firewall(), "failed_units": failed_units(),
         "services": services(), "packages": packages(), "files": files(sys.argv[1:]), "images": images(),
-        "containers": containers(), "sysctl": sysctl(), "time": clock(), "mounts": mounts(), "accounts": accounts(),
-        "certificates": certificates(), "metadata": metadata(),
+        "containers": containers(), "sysctl": sysctl(), "time": clock(), "mounts": mounts(), "volumes": volumes(),
+        "accounts": accounts(), "certificates": certificates(), "metadata": metadata(),
     }
     json.dump(facts, sys.stdout)
 
