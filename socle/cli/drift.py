@@ -35,7 +35,10 @@ def drift(stack: str, as_json: bool) -> None:
     click.echo(json.dumps(found.document(), indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(found)))
     if found.differences:
         message = _("the cloud is not as it was applied, differences: {count}").format(count=len(found.differences))
-        raise Drifted("SOC-8401", message, hint=_("socle up {stack} puts back what was applied").format(stack=stack))
+        hint = [_("socle up {stack} puts back what was applied").format(stack=stack)]
+        if any(one.kind == "undeclared" for one in found.differences):
+            hint.append(_("what nobody declared stays until somebody removes it"))
+        raise Drifted("SOC-8401", message, hint="\n".join(hint))
 
 
 def _lines(found: Drift) -> Iterator[str]:

@@ -188,3 +188,31 @@ def test_an_image_that_two_have_the_name_of(cloud: Cloud, connection: Connection
     cloud.usual("^GET /image/v2/images$", {"images": [{"id": str(n), "name": name} for n in range(2)]})
     refused = refusal(lambda: preflight.existence(connection, loaded, derive(loaded)))
     assert refused.code == "SOC-4226" and name in refused.message
+
+
+# --- what the rules say of it ---
+
+
+def test_given_addresses_are_the_tiers_own_for_the_rules(stack_file: Write) -> None:
+    """The program writes them as they are; without them its rules hold references to the addresses that it makes."""
+    from datetime import date
+
+    from socle import assess
+    from socle.graph.capture import capture
+
+    none = {"nodes": 0, "reason": "the smallest stack that there can be"}
+    small: dict[str, Any] = {
+        "cloud": "lab", "environment": "lab", "availability": "single", "identity": {"provider": "none"},
+        "people": {"seats": 40, "peak_in_call": 0.25, "largest_room": 8},
+        "overrides": dict.fromkeys(
+            ("application", "workers", "database", "cache", "monitoring", "logs", "backup"), none
+        ) | {"turn": {"nodes": 1, "reason": "one address was given for it"}},
+        "existing": {"networks": {"edge": EDGE}, "addresses": {"edge": ["198.51.100.7"], "turn": ["198.51.100.8"]}},
+    }  # fmt: skip
+    loaded = load_stack(str(stack_file(**small)))
+    topology = derive(loaded)
+    graph = capture(loaded, topology)
+    model = assess.intended(loaded, topology, today=date(2026, 11, 25), graph=graph)
+    found = assess.assess(model, ("plan",))
+    assert [one.subject for one in found.findings if one.control == "GOV-07" and one.fails] == []
+    assert any(rule.get("remote_ip_prefix") == "198.51.100.8/32" for rule in graph)
