@@ -9,7 +9,7 @@ import os
 import sys
 from datetime import date
 
-from benchmarks import check_speed, demo_speed, size_speed
+from benchmarks import apply_speed, check_speed, demo_speed, size_speed
 from socle.table import table
 
 if __name__ == "__main__":
@@ -20,6 +20,7 @@ if __name__ == "__main__":
         f"One stack: median of {check_speed.RUNS} runs\n{table(('what', 'user+sys s', 'wall s', 'aim s'), checked)}\n"
     )
     print(f"Median of {size_speed.RUNS} runs, imported\n{table(('what', 'ms', 'aim ms'), size_speed.rows())}\n")
+    print(f"{apply_speed.report()}\n")
     whole = demo_speed.rows() + (demo_speed.rows(bare=True) if "--bare" in sys.argv else [])
     if whole:
         print(f"One run\n{table(('what', 'wall s', 'aim s'), whole)}")
