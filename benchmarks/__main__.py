@@ -1,4 +1,7 @@
-"""`make bench`: the measured times, as tables with the machine's load. `--bare`: `make demo` from empty caches too."""
+"""`make bench`: the measured times, as tables with the machine's load.
+
+`--bare`: `make demo` from empty caches too. `--whole`: checkov over all hundred stacks.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,18 @@ import os
 import sys
 from datetime import date
 
-from benchmarks import check_speed, demo_speed, size_speed
+from benchmarks import apply_speed, check_speed, demo_speed, size_speed
 from socle.table import table
 
 if __name__ == "__main__":
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"load average before {load}; {os.cpu_count()} cores; {date.today()}\n")
+    checked = check_speed.rows(whole="--whole" in sys.argv)
     print(
-        f"Median of {check_speed.RUNS} runs\n{table(('what', 'user+sys s', 'wall s', 'aim s'), check_speed.rows())}\n"
+        f"One stack: median of {check_speed.RUNS} runs\n{table(('what', 'user+sys s', 'wall s', 'aim s'), checked)}\n"
     )
     print(f"Median of {size_speed.RUNS} runs, imported\n{table(('what', 'ms', 'aim ms'), size_speed.rows())}\n")
+    print(f"{apply_speed.report()}\n")
     whole = demo_speed.rows() + (demo_speed.rows(bare=True) if "--bare" in sys.argv else [])
     if whole:
         print(f"One run\n{table(('what', 'wall s', 'aim s'), whole)}")
