@@ -84,11 +84,11 @@ def test_the_bus_outlives_its_leader(voting: Deployment) -> None:
         after = next(one for one in seen if one["leader"] != first)
     assert after["leader"] in by_address.keys() - {first}
     assert after["gap"] < BOUND
-    done = voting.socle("verify", "voting", check=False, timeout=900)
+    done = voting.socle("verify", voting.name, check=False, timeout=900)
     assert done.returncode == 0, f"rooms are made, and calls go through: {done.stdout}"
 
     service(voting, "start", by_address[first])
-    done = voting.socle("up", "voting", "--yes", timeout=1200)  # waits until the node that was lost follows
+    done = voting.socle("up", voting.name, "--yes", timeout=1200)  # waits until the node that was lost follows
     assert "cloud: no operation" in done.stdout
     assert "nodes: nothing changed" in done.stdout, done.stdout
     with client(voting) as seen:
