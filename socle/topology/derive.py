@@ -317,6 +317,12 @@ def _secrets(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
         Secret("turn_certificate", "certificate", ("turn",), (f"turn.{domain}",)),
         Secret("valkey_certificate", "certificate", ("bus",), (f"valkey.{domain}", *bus)),
     ]
+    if len(bus) > 1:  # they are copied, and vote on who leads
+        found += [
+            Secret("valkey_replication_password", "token", ("bus",)),
+            Secret("valkey_vote_password", "token", ("bus",)),
+            Secret("valkey_sentinel_password", "token", ("media", "bus")),
+        ]
     found += [Secret("volume_key", "token", tuple(encrypting))] if encrypting else []
     return tuple(found)
 

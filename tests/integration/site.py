@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,19 @@ def sh(*command: str) -> None:
 
 
 def authority(folder: Path, names: dict[str, list[str]]) -> Path:
-    """A CA, and a certificate for each set of names."""
+    """A CA, and a certificate for each set of names or addresses."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import NameOID
 
     now = datetime.datetime.now(datetime.UTC)
+
+    def named(name: str) -> x509.GeneralName:
+        try:
+            return x509.IPAddress(ip_address(name))
+        except ValueError:
+            return x509.DNSName(name)
 
     def signed(subject: str, key: Any, issuer: Any, issuer_key: Any, extension: Any, is_ca: bool) -> Any:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
@@ -71,7 +77,7 @@ def authority(folder: Path, names: dict[str, list[str]]) -> Path:
     (folder / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     for file, own in names.items():
         key = ec.generate_private_key(ec.SECP256R1())
-        san = x509.SubjectAlternativeName([x509.DNSName(name) for name in own])
+        san = x509.SubjectAlternativeName([named(name) for name in own])
         made = signed(own[0], key, ca.subject, ca_key, san, False)
         (folder / f"{file}.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
         text = key.private_bytes(

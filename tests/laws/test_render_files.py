@@ -18,6 +18,8 @@ from socle.topology.openings import openings
 from tests.conftest import ROOT, STACKS
 
 Files = dict[tuple[str, str], str]
+ACLS = ("users", "sentinel")  # of Valkey, and of Sentinel
+VOTE = {"valkey_replication_password", "valkey_vote_password", "valkey_sentinel_password"}
 ROLES = sorted(path.name for path in (ROOT / "playbooks" / "roles").iterdir())
 
 
@@ -121,7 +123,46 @@ def test_a_secret_is_in_files_that_others_cannot_read(files: Files) -> None:
 
 def test_a_users_file_of_valkey_has_users_alone(files: Files) -> None:
     """Valkey refuses a comment there; a default user with `nopass` makes protected mode refuse everybody."""
-    lines = files["bus", "/etc/valkey/users.acl"].splitlines()
-    assert all(line.startswith("user ") for line in lines)
-    assert "nopass" not in lines[0]
-    assert " off " in lines[0]
+    texts = [files[key] for of in ACLS if (key := ("bus", f"/etc/valkey/{of}.acl")) in files]
+    assert texts
+    for text in texts:
+        lines = text.splitlines()
+        assert all(line.startswith("user ") for line in lines)
+        assert "nopass" not in text
+        assert " off " in lines[0]
+        assert "-of-" not in text, "passwords are there as their digests"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_several_nodes_of_the_bus_vote_and_livekit_asks_them_who_leads(stack: str) -> None:
+    topology = derive(load_stack(stack))
+    addresses = [node.address for node in topology.tier("bus").nodes]
+    files, votes = rendered(stack), len(addresses) > 1
+    bus = yaml.safe_load(files["media", "/etc/livekit/livekit.yaml"])["redis"]
+    asked = [address.rsplit(":", 1) for address in bus.get("sentinel_addresses", [])]
+    port = str(topology.flows.get("bus-sentinel").port)
+    assert asked == ([[address, port] for address in addresses] if votes else [])
+    assert ("address" in bus) is not votes
+    assert (("bus", "/etc/valkey/sentinel.conf") in files) is votes
+    assert ("min-replicas-to-write" in files["bus", "/etc/valkey/valkey.conf"]) is votes
+    users = {of: re.findall(r"(?m)^user (\w+) on", files.get(("bus", f"/etc/valkey/{of}.acl"), "")) for of in ACLS}
+    assert users == (
+        {"users": ["livekit", "replica", "sentinel"], "sentinel": ["livekit", "sentinel"]}
+        if votes
+        else {"users": ["livekit"], "sentinel": []}
+    )
+
+
+def test_who_leads_the_bus_is_in_no_file_that_a_run_writes(files: Files) -> None:
+    """Sentinel decides it, and Valkey and Sentinel note it: a file that said it too would take the decision back."""
+    for (tier, path), text in files.items():
+        if tier == "bus":
+            assert not re.search(r"(?m)^\s*(replicaof|slaveof|sentinel monitor)\b", text), path
+
+
+def test_the_secrets_of_the_vote_are_there_with_the_vote_alone() -> None:
+    for stack in STACKS:
+        topology = derive(load_stack(stack))
+        of_the_vote = {secret.name: secret.tiers for secret in topology.secrets if secret.name in VOTE}
+        assert set(of_the_vote) == (VOTE if len(topology.tier("bus").nodes) > 1 else set())
+        assert all("media" not in tiers for name, tiers in of_the_vote.items() if name != "valkey_sentinel_password")
