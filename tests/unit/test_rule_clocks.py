@@ -18,7 +18,9 @@ def judged(stack: str, tier: str, change: tuple[str, str] = ("", "")) -> Outcome
     file = model.file(tier, CHRONY)
     assert file.text
     assert change[0] in file.text
-    return several_clocks(replace(file, text=file.text.replace(*change, 1)), model)
+    found = several_clocks(replace(file, text=file.text.replace(*change, 1)), model)
+    assert isinstance(found, Outcome)
+    return found
 
 
 @pytest.mark.parametrize("stack", ["demo", "cnrs"])
