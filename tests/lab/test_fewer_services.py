@@ -41,6 +41,8 @@ def fewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     cloud["volume_types"] = {name: kind for name, kind in cloud["volume_types"].items() if not kind.get("encrypted")}
     cloud["dns"]["update"] = "rfc2136"
     del cloud["surroundings"]["objects"]
+    # said for these tests alone: sensitive data is refused elsewhere, long before a node is asked to encrypt it
+    cloud["qualification"] = {"scheme": "SecNumCloud 3.2", "scope": cloud["region"], "until": "2027-12-31"}
     (folder / "stacks" / "clouds").mkdir()
     (folder / "stacks" / "clouds" / "lab.yaml").write_text(yaml.safe_dump(cloud, sort_keys=False))
     stack.socle("up", "fewer", "--yes", timeout=1800)

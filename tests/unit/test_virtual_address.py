@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -22,10 +23,12 @@ BALANCED = [stack for stack in STACKS if derive(load_stack(stack)).fronts[0].way
 
 
 @cache
-def edges(stack: str) -> dict[str, dict[str, str]]:
-    """Node -> its files."""
+def edges(stack: str, count: int | None = None) -> dict[str, dict[str, str]]:
+    """Node -> its files; of the first nodes alone, as if there were no more."""
     loaded = load_stack(stack)
     topology = derive(loaded)
+    fewer = (replace(tier, nodes=tier.nodes[:count]) if tier.name == "edge" else tier for tier in topology.tiers)
+    topology = replace(topology, tiers=tuple(fewer))
     nodes = program.placeholders(topology)
     common = variables.common(loaded, topology, nodes, "ssh-ed25519 key", "trust") | render.FOUND
     common["secrets"] = render.placeholder_secrets(topology)
@@ -68,6 +71,14 @@ def test_the_one_that_comes_back_takes_nothing() -> None:
     priorities = list(map(int, values("priority").values()))
     assert len(set(priorities)) == len(priorities)  # a vote without a tie
     assert all(1 <= priority <= 254 for priority in priorities)
+
+
+def test_an_edge_alone_has_the_address_at_once_and_no_peer() -> None:
+    """keepalived refuses a list of peers without a peer."""
+    (files,) = edges(SHARING, 1).values()
+    assert "unicast" not in files[CONF]
+    assert "nopreempt" not in files[CONF]
+    assert re.search(r"(?m)^\s*priority 255$", files[CONF])  # the owner: any other waits for three announcements first
 
 
 def test_who_does_not_answer_gives_the_address_up() -> None:
