@@ -52,10 +52,8 @@ class Tier(ComponentResource):
         self.nodes = {node.name: self._node(node) for node in plan.nodes}
         self.register_outputs({"nodes": self.nodes})
 
-    def _server_group(self) -> list[dict[str, Any]] | None:
-        """Nodes on different machines. A node alone has nothing to be kept apart from."""
-        if len(self._plan.nodes) < 2:
-            return None
+    def _server_group(self) -> list[dict[str, Any]]:
+        """Nodes on different machines. The first has the group while it is alone: it could not join one later."""
         name = f"{self._labels.stack}-{self._plan.name}-server-group"
         policy = self._placement.group_policy
         group = compute.ServerGroup(name, name=name, policies=policy, opts=inside(self))

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from socle.errors import MachineError
-from socle.lab import apis, wiring
+from socle.lab import apis, kernel, wiring
 from socle.lab.commands import run, succeeds
 from socle.lab.wiring import Wiring
 from socle.lab.world import inside
 from socle.messages import _
 
-FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
-BEFORE = wiring.HOME / "ip_forward"  # what the host had; put back by `down`
 MADE = wiring.RUN / "link"  # there when the link is ours; says whether all of it is
 
 
@@ -60,9 +58,7 @@ def connect(where: Wiring, process: int, root: Path, resolvers: Sequence[str]) -
     inside(["ip", "route", "add", "default", "via", str(where.host_link.ip)])
     run(["ip", "route", "add", str(where.public), "via", str(where.lab_link.ip)])
     nft(root, "-f", "-", stdin=rules(where, resolvers))
-    if not BEFORE.exists():
-        BEFORE.write_text(FORWARD.read_text())
-    FORWARD.write_text("1\n")
+    kernel.raise_settings()
     MADE.write_text("whole")
 
 
@@ -76,9 +72,7 @@ def disconnect(root: Path | None) -> None:
         nft(root, *delete, check=False)
     else:
         succeeds(["nft", *delete])
-    if BEFORE.exists():
-        FORWARD.write_text(BEFORE.read_text())
-        BEFORE.unlink()
+    kernel.put_back()
     MADE.unlink()
 
 

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from socle import content
 from socle.probe.model import Check, Spot
-from socle.topology.flows import Flow, Place
+from socle.topology.flows import EVERY, OTHERS, Flow, Place
 from socle.topology.model import Topology
 
 # Sockets of these exist only while somebody uses them: a relay's allocations, a DHCP client's renewal.
@@ -53,7 +53,7 @@ def judge(topology: Topology, spot: Spot, listeners: Sequence[Listener]) -> Chec
     extra = [one for one in listeners if not any(serves(flow, one) for flow in into)]
     asked = (flow for flow in into if flow.first and flow.name not in ON_DEMAND)  # VRRP has no ports, so no such socket
     silent = [flow for flow in asked if not any(serves(flow, one) for one in listeners)]
-    missing = _names(flow for flow in silent if flow.source != Place.LOOPBACK) if content.has_role(spot.tier) else []
+    missing = _names(flow for flow in silent if _served(flow))
     facts = {
         "listeners": [str(one) for one in listeners],
         "extra": [str(one) for one in extra],
@@ -66,6 +66,12 @@ def judge(topology: Topology, spot: Spot, listeners: Sequence[Listener]) -> Chec
         return Check("sockets", "listening", "fail", "; ".join(said), spot.name, "the flow matrix", facts)
     text = f"sockets, all in the matrix: {len(listeners)}"
     return Check("sockets", "listening", "pass", text, spot.name, "the flow matrix", facts)
+
+
+def _served(flow: Flow) -> bool:
+    """Whether somebody is to listen for it already: nothing runs yet on a tier without a role, at either end."""
+    ends = (end for end in flow.ends if end not in (EVERY, OTHERS))
+    return flow.source != Place.LOOPBACK and all(content.has_role(end) for end in ends)
 
 
 def _names(flows: Iterable[Flow]) -> list[str]:

@@ -135,14 +135,12 @@ def test_every_node_has_one_instance_with_one_port(topology: Topology, graph: Gr
 
 def test_nodes_of_a_tier_are_kept_apart(topology: Topology, graph: Graph) -> None:
     groups = {group.name: group for group in graph.of(SERVER_GROUP)}
-    several = {tier.name for tier in topology.tiers if len(tier.nodes) > 1}
-    assert set(groups) == {f"{topology.stack}-{tier}-server-group" for tier in several}
+    assert set(groups) == {f"{topology.stack}-{tier.name}-server-group" for tier in topology.tiers}
     assert {group.get("policies") for group in groups.values()} <= {"anti-affinity", "soft-anti-affinity"}
     for node in topology.nodes:
         instance = graph.named(node.name)
-        hints = [{"group": Ref(f"{topology.stack}-{node.tier}-server-group")}] if node.tier in several else None
         assert instance is not None
-        assert instance.get("scheduler_hints") == hints
+        assert instance.get("scheduler_hints") == [{"group": Ref(f"{topology.stack}-{node.tier}-server-group")}]
 
 
 def test_every_name_begins_with_the_stack_s(topology: Topology, graph: Graph) -> None:

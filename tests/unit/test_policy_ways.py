@@ -191,10 +191,6 @@ def test_what_the_cloud_lacks_is_not_evaluable_and_never_passed(rule: str) -> No
     assert statuses(rule, forgotten) == {Status.FAILED}
 
 
-def test_a_volume_that_the_node_encrypts_is_not_the_cloud_s_to_answer_for() -> None:
-    assert statuses("STO-01.runtime", running("armees")) == {Status.UNKNOWN}
-
-
 # --- names ------------------------------------------------------------------------------------------------------------
 
 ACME = together(on_stack("certificates.issuer", "acme"), on_stack("certificates.caa", "authority.example"))
