@@ -33,6 +33,7 @@ COMMON_PORTS = tuple(
 )
 WAIT = 0.8  # seconds for an answer; below the one second after which the kernel asks again
 AT_ONCE = 8192  # sockets open at one time, where the machine allows it
+GENTLY = 1024  # of an address that swallowed the answer of a port that is open
 BUDGET = 240.0  # seconds for a whole scan
 
 
@@ -49,7 +50,9 @@ class Scan:
     moved: bool = False  # this machine's way to the address changed meanwhile: what answered was perhaps another
 
 
-def scan(wanted: dict[str, Iterable[int]], *, wait: float = WAIT, budget: float = BUDGET) -> dict[str, Scan]:
+def scan(
+    wanted: dict[str, Iterable[int]], *, wait: float = WAIT, budget: float = BUDGET, at_once: int = AT_ONCE
+) -> dict[str, Scan]:
     """Address -> what answered. Bounded in sockets and in time; what was not reached in time is `complete=False`."""
     started = time.monotonic()
     ways = {address: way(address) for address in wanted}
@@ -57,7 +60,7 @@ def scan(wanted: dict[str, Iterable[int]], *, wait: float = WAIT, budget: float 
     opened: dict[str, list[int]] = defaultdict(list)
     refused: dict[str, int] = defaultdict(int)
     done: dict[str, int] = defaultdict(int)
-    width = _width()
+    width = min(_width(), at_once)
     while batch := list(islice(todo, width)):
         if time.monotonic() - started > budget:
             break

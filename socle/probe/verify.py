@@ -95,11 +95,19 @@ def _signalling(target: Target) -> list[Check]:
 
 
 def _ports(target: Target) -> list[Check]:
+    """A burst that a network drops in part shows by an open port that stayed silent: that address is asked again,
+    gently."""
     topology = target.topology
-    spots = [spot for spot in (*target.fronts, *target.spots) if spot.public]
-    wanted = {s.public: ports.wanted_ports(topology, s.tier, target.full_scan) for s in spots if s.public}
+    spots = {spot.public: spot for spot in (*target.fronts, *target.spots) if spot.public}
+    wanted = {address: ports.wanted_ports(topology, spot.tier, target.full_scan) for address, spot in spots.items()}
     seen = ports.scan(dict(wanted))
-    return [ports.judge(topology, spot, seen[spot.public]) for spot in spots if spot.public]
+    silent = {
+        address: wanted[address]
+        for address, spot in spots.items()
+        if (allowed := ports.allowed_ports(topology, spot.tier)) and not allowed.keys() & set(seen[address].open)
+    }
+    seen |= ports.scan(dict(silent), at_once=ports.GENTLY) if silent else {}
+    return [ports.judge(topology, spot, seen[address]) for address, spot in spots.items()]
 
 
 def _sockets(target: Target, facts: Facts) -> list[Check]:

@@ -36,6 +36,7 @@ from socle.topology.tiers import TIERS, TRANSIT, TierKind
 # of each network: .1 is the router, .2 to .8 are left to the network's own services
 FRONT_HOST = 9
 FIRST_HOST = 10
+VOTES: dict[str, Way] = {"bus": "bus-votes", "cache": "cache-votes", "database": "database-votes"}
 SENSITIVE = list(Sensitivity).index(Sensitivity.SENSITIVE)
 
 
@@ -243,6 +244,7 @@ def _flows(loaded: LoadedStack, tiers: Sequence[Tier], fronts: Sequence[Front]) 
     cloud = loaded.cloud
     ways: list[Way] = [front.way for front in fronts]
     ways += ["object-store"] if cloud.offers("object-store") and cloud.surroundings.objects else ["own-objects"]
+    ways += [VOTES[tier.name] for tier in tiers if tier.name in VOTES and len(tier.nodes) > 1]
     made = written_out([tier.name for tier in tiers], ways)
     if objects := cloud.surroundings.objects:
         at = objects.port

@@ -40,8 +40,10 @@ OTHERS = "others"  # each tier but the one at the other end
 End = str | Place | PublicOf
 Protocol = Literal["tcp", "udp", "vrrp"]
 Probe = Literal["tls", "ssh", "tcp", "stun", "call"]
-# what stands before the edge, and whose objects are kept: a flow may be there with one of them alone
-Way = Literal["load-balancer", "virtual-address", "object-store", "own-objects"]
+# What stands before the edge, whose object store it is, which tiers vote: a flow may be there with one of them alone.
+Way = Literal[
+    "load-balancer", "virtual-address", "object-store", "own-objects", "bus-votes", "cache-votes", "database-votes",
+]  # fmt: skip
 
 
 def span(first: int, last: int) -> str:
