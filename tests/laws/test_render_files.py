@@ -140,7 +140,7 @@ def test_several_nodes_of_the_bus_vote_and_livekit_asks_them_who_leads(stack: st
     files, votes = rendered(stack), len(addresses) > 1
     bus = yaml.safe_load(files["media", "/etc/livekit/livekit.yaml"])["redis"]
     asked = [address.rsplit(":", 1) for address in bus.get("sentinel_addresses", [])]
-    port = str(topology.flows.get("bus-sentinel").port)
+    port = next((str(flow.port) for flow in topology.flows if flow.name == "bus-sentinel"), "")
     assert asked == ([[address, port] for address in addresses] if votes else [])
     assert ("address" in bus) is not votes
     assert (("bus", "/etc/valkey/sentinel.conf") in files) is votes

@@ -29,9 +29,9 @@ options:
     type: int
     required: true
   sentinel_port:
-    description: Port of the Sentinels.
+    description: Port of the Sentinels, where several nodes vote.
     type: int
-    required: true
+    default: 0
   username:
     description: The user, on servers and Sentinels.
     type: str
@@ -188,7 +188,7 @@ def main():
             "nodes": {"type": "list", "elements": "str", "required": True},
             "here": {"type": "str", "default": ""},
             "server_port": {"type": "int", "required": True},
-            "sentinel_port": {"type": "int", "required": True},
+            "sentinel_port": {"type": "int", "default": 0},
             "username": {"type": "str", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
             "sentinel_password": {"type": "str", "default": "", "no_log": True},
