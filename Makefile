@@ -72,10 +72,11 @@ unit: setup
 
 lab-test: setup browser
 	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up --for demo && wait $$engine
-	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q tests/lab
+	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q -m "not nightly" tests/lab
 
 nightly: test
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -q -n 2 tests/laws/test_generated_files.py tests/laws/test_sizing.py
+	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q -m nightly tests/lab
 	$(BIN)/pytest -q tests/integration
 	$(BIN)/socle lab down
 	$(BIN)/python -m benchmarks --bare

@@ -75,11 +75,13 @@ class Deployment:
         )
 
 
+LEFT_OUT = yaml.safe_load((ROOT / "stacks" / "demo.yaml").read_text(encoding="utf-8"))["overrides"]
 FEWER = ("load-balancer", "dns", "key-manager", "object-store")  # what not every cloud has
 
 
 def write_stack(folder: Path, name: str, cidr: str, **changes: object) -> None:
-    """The demo's stack file under another name, with its own block and domain, and some keys changed."""
+    """The demo's stack file under another name, with its own block and domain, and some keys changed. LEFT_OUT: its own
+    overrides."""
     data = yaml.safe_load((ROOT / "stacks" / "demo.yaml").read_text(encoding="utf-8"))
     data |= {"domain": f"visio.{name}.example", "network": {"cidr": cidr}, **changes}
     stacks = folder / "stacks"
@@ -87,13 +89,14 @@ def write_stack(folder: Path, name: str, cidr: str, **changes: object) -> None:
     (stacks / f"{name}.yaml").write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
-def write_bare_cloud(folder: Path) -> None:
+def write_bare_cloud(folder: Path, **changes: object) -> None:
     """`bare`: the lab, as a cloud that offers no load balancers, no names, no keys and no objects."""
     data = yaml.safe_load((ROOT / "stacks" / "clouds" / "lab.yaml").read_text(encoding="utf-8"))
     data["services"] = [one for one in data["services"] if one not in FEWER]
     data["volume_types"] = {name: kind for name, kind in data["volume_types"].items() if not kind.get("encrypted")}
     data["surroundings"].pop("objects")
     data["dns"]["update"] = "rfc2136"
+    data |= changes
     clouds = folder / "stacks" / "clouds"
     clouds.mkdir(parents=True, exist_ok=True)
     (clouds / "bare.yaml").write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")

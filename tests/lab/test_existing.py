@@ -15,7 +15,7 @@ import pytest
 from socle.engine import access
 from socle.stack import load_stack
 from socle.topology import derive
-from tests.lab.conftest import Deployment, write_stack
+from tests.lab.conftest import LEFT_OUT, Deployment, write_stack
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -72,7 +72,8 @@ class Team:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     folder = tmp_path_factory.mktemp(NAME)
-    write_stack(folder, NAME, "10.106.0.0/19")
+    one = {"nodes": 1, "reason": "The team gave one address for the relay"}
+    write_stack(folder, NAME, "10.106.0.0/19", overrides={**LEFT_OUT, "turn": one})
     return Deployment(NAME, folder)
 
 
@@ -88,8 +89,7 @@ def team(stack: Deployment) -> Iterator[Team]:
         "zone": ZONE,
     }
     text = stack.file.read_text().replace(f"visio.{NAME}.example", f"visio.{ZONE}")
-    one = {"nodes": 1, "reason": "The team gave one address for the relay"}
-    stack.file.write_text(f"{text}  turn: {json.dumps(one)}\nexisting: {json.dumps(own)}\n")
+    stack.file.write_text(f"{text}existing: {json.dumps(own)}\n")
     yield team
     stack.socle("down", NAME, "--name", NAME, timeout=900)
     team.remove()

@@ -17,12 +17,11 @@ from socle.nodes import outputs as program
 from socle.stack import load_stack
 from socle.topology import derive
 from tests.conftest import ROOT
-from tests.lab.conftest import Deployment, write_stack
+from tests.lab.conftest import LEFT_OUT, Deployment, changed, write_bare_cloud, write_stack
 from tests.lab.plugged import until
 
 pytestmark = pytest.mark.lab
 
-WITHOUT = {"object-store", "load-balancer", "dns", "key-manager"}
 BOUND = 10.0  # seconds without an answer: three of silence, or two failed handshakes, on a machine that is busy
 PAUSE = 0.1
 
@@ -30,21 +29,12 @@ PAUSE = 0.1
 @pytest.fixture(scope="module")
 def fewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     folder = tmp_path_factory.mktemp("fewer")
-    write_stack(folder, "fewer", "10.102.0.0/19")
-    stack = Deployment("fewer", folder)
-    wanted = yaml.safe_load(stack.file.read_text())
-    wanted["overrides"]["edge"] = {"nodes": 2, "reason": "One passes the shared address to the other"}
-    wanted["overrides"]["objects"] = wanted["overrides"]["backup"]
-    stack.file.write_text(yaml.safe_dump(wanted, allow_unicode=True, sort_keys=False))
-    cloud = yaml.safe_load((ROOT / "stacks" / "clouds" / "lab.yaml").read_text())
-    cloud["services"] = [service for service in cloud["services"] if service not in WITHOUT]
-    cloud["volume_types"] = {name: kind for name, kind in cloud["volume_types"].items() if not kind.get("encrypted")}
-    cloud["dns"]["update"] = "rfc2136"
-    del cloud["surroundings"]["objects"]
     # said for these tests alone: sensitive data is refused elsewhere, long before a node is asked to encrypt it
-    cloud["qualification"] = {"scheme": "SecNumCloud 3.2", "scope": cloud["region"], "until": "2027-12-31"}
-    (folder / "stacks" / "clouds").mkdir()
-    (folder / "stacks" / "clouds" / "lab.yaml").write_text(yaml.safe_dump(cloud, sort_keys=False))
+    region = load_stack("demo").cloud.region
+    write_bare_cloud(folder, qualification={"scheme": "SecNumCloud 3.2", "scope": region, "until": "2027-12-31"})
+    own = {"edge": {"nodes": 2, "reason": "One passes the shared address to the other"}, "objects": LEFT_OUT["backup"]}
+    write_stack(folder, "fewer", "10.102.0.0/19", cloud="bare", overrides={**LEFT_OUT, **own})
+    stack = Deployment("fewer", folder)
     stack.socle("up", "fewer", "--yes", timeout=1800)
     yield stack
     stack.socle("down", "fewer", "--name", "fewer", timeout=900)
@@ -145,15 +135,10 @@ def test_the_address_moves_in_time_and_stays_where_it_went(
 
 def test_a_node_that_cannot_encrypt_is_refused_and_nothing_is_written(fewer: Deployment) -> None:
     """The lab has no device mapper. The container that the role would make can be made, and opened by its key alone."""
-    node, text = fewer.nodes("bus")[0], fewer.file.read_text()
+    node = fewer.nodes("bus")[0]
     before = on(fewer, node, "findmnt", "--real", "--noheadings", "--output", "SOURCE,TARGET,FSTYPE")
-    wanted = yaml.safe_load(text)
-    wanted["data"] = dict.fromkeys(wanted["data"], "sensitive")
-    fewer.file.write_text(yaml.safe_dump(wanted, allow_unicode=True, sort_keys=False))
-    try:
+    with changed(fewer, data=dict.fromkeys(("media", "recordings", "transcripts"), "sensitive")):
         refused = fewer.socle("up", "fewer", "--yes", check=False, timeout=1200)
-    finally:
-        fewer.file.write_text(text)
     assert refused.returncode == 5
     assert f"{node}: this node cannot encrypt its volume" in refused.stdout + refused.stderr
     assert on(fewer, node, "findmnt", "--real", "--noheadings", "--output", "SOURCE,TARGET,FSTYPE") == before
