@@ -90,7 +90,7 @@ def write_stack(folder: Path, name: str, cidr: str, **changes: object) -> None:
 
 
 def write_bare_cloud(folder: Path, **changes: object) -> None:
-    """`bare`: the lab, as a cloud that offers no load balancers, no names, no keys and no objects."""
+    """The lab's cloud file for the stacks of a folder: of a cloud without load balancers, names, keys and objects."""
     data = yaml.safe_load((ROOT / "stacks" / "clouds" / "lab.yaml").read_text(encoding="utf-8"))
     data["services"] = [one for one in data["services"] if one not in FEWER]
     data["volume_types"] = {name: kind for name, kind in data["volume_types"].items() if not kind.get("encrypted")}
@@ -99,7 +99,7 @@ def write_bare_cloud(folder: Path, **changes: object) -> None:
     data |= changes
     clouds = folder / "stacks" / "clouds"
     clouds.mkdir(parents=True, exist_ok=True)
-    (clouds / "bare.yaml").write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    (clouds / "lab.yaml").write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
 @contextmanager

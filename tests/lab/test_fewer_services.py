@@ -33,7 +33,7 @@ def fewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     region = load_stack("demo").cloud.region
     write_bare_cloud(folder, qualification={"scheme": "SecNumCloud 3.2", "scope": region, "until": "2027-12-31"})
     own = {"edge": {"nodes": 2, "reason": "One passes the shared address to the other"}, "objects": LEFT_OUT["backup"]}
-    write_stack(folder, "fewer", "10.102.0.0/19", cloud="bare", overrides={**LEFT_OUT, **own})
+    write_stack(folder, "fewer", "10.102.0.0/19", overrides={**LEFT_OUT, **own})
     stack = Deployment("fewer", folder)
     stack.socle("up", "fewer", "--yes", timeout=1800)
     yield stack

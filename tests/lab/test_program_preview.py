@@ -37,11 +37,9 @@ def graphs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     from socle.engine import workspace
 
     folder: Path = tmp_path_factory.mktemp("preview")
-    write_bare_cloud(folder)
-    changes = (
-        {} if request.param == "demo's" else {**EVERYTHING, "cloud": "bare" if "fewer" in request.param else "lab"}
-    )
-    write_stack(folder, "preview", "10.98.0.0/19", **changes)
+    if "fewer" in request.param:
+        write_bare_cloud(folder)
+    write_stack(folder, "preview", "10.98.0.0/19", **({} if request.param == "demo's" else EVERYTHING))
     steps: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOCLE_STATE", str(folder / "state"))
