@@ -94,6 +94,7 @@ class Front(ComponentResource):
                     "address": node.address,
                     "protocol_port": port,
                     "subnet_id": self._network.subnet_id,
+                    "weight": 1,
                     "admin_state_up": True,
                 }
                 for node in nodes
