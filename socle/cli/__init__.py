@@ -97,15 +97,13 @@ def main() -> NoReturn:
     """Runs the command line; turns refusals into one clear error and an exit code by cause."""
     teach_click()
     try:
-        in_words(cli).main(standalone_mode=False)
+        code = in_words(cli).main(standalone_mode=False)  # of a verb that asked click to exit; None otherwise
     except SocleError as error:
         for line in error.lines():
             click.echo(line, err=True)
         if error.code not in ("SOC-0000",):
             click.echo(f"  socle explain {error.code}", err=True)
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
     except click.Abort:
         click.echo(_("stopped; nothing more was done"), err=True)
         sys.exit(130)
@@ -129,4 +127,4 @@ def main() -> NoReturn:
         click.echo(f"SOC-9001: {type(error).__name__}: {error}", err=True)
         click.echo("  " + _("this is a fault of the tool; SOCLE_DEBUG=1 shows where it happened"), err=True)
         sys.exit(1)
-    sys.exit(0)
+    sys.exit(code or 0)

@@ -36,7 +36,7 @@ def _all(found: Sequence[Operation], topology: Topology) -> Iterator[tuple[str, 
             yield _on_node(one, topology, gone)
         elif one.type == model.VOLUME and gone:
             yield _("loses the data of {name}").format(name=one.name), 0
-        elif one.type == model.VOLUME and one.kind == "changed":
+        elif one.type == model.VOLUME and "size" in one.diffs:
             yield _("grows {name}, nothing restarts").format(name=one.name), 3
         elif one.type == model.FLOATING_IP and gone:
             text = _("gives up the public address of {name}: names and other networks' filters must follow")

@@ -5,7 +5,6 @@ The key goes from the vault to the agent through a pipe; it is in no file.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
@@ -19,8 +18,6 @@ from pathlib import Path
 from socle.errors import MachineError, NodeError
 from socle.messages import _
 
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
 PATIENCE = 10.0  # seconds for a shared connection to close
 
 
@@ -59,11 +56,6 @@ def session(private_key: str, ssh_config: Path) -> Iterator[Session]:
         if companion:
             _stop(companion, agent)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def end_with_parent() -> None:
-    """In a child, before it becomes its program: it ends when the run is killed (Linux)."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _start(socket: Path) -> subprocess.Popen[str]:

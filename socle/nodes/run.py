@@ -19,7 +19,7 @@ from socle.files import write_file
 from socle.messages import _
 from socle.nodes import hostkeys, inventory, names, render, vault
 from socle.nodes import outputs as program
-from socle.nodes.agent import Session, end_with_parent, session
+from socle.nodes.agent import Session, session
 from socle.nodes.outputs import Outputs
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 LOG = "ansible.log"
+# What is begun so ends when this process is killed. A program of its own (util-linux): the engine's client has threads,
+# and Python code between fork and exec does not go with those.
+TIED = ("setpriv", "--pdeathsig", "TERM")
 
 
 @dataclass
@@ -148,6 +151,7 @@ def _events(
     """The callback's lines, as they come; everything Ansible says otherwise goes to the stack's log."""
     playbooks = content.folder("playbooks")
     command = [
+        *TIED,
         str(Path(sys.executable).with_name("ansible-playbook")),
         *("--inventory", str(file)),
         *("--vault-password-file", str(passphrase.file())),
@@ -175,10 +179,9 @@ def _events(
                 stdout=subprocess.PIPE,
                 stderr=stream,
                 text=True,
-                preexec_fn=end_with_parent,  # noqa: PLW1509  one thread, and the function does one system call
             )
         except FileNotFoundError:
-            raise MachineError("SOC-7302", "missing program: {program}", program=command[0]) from None
+            raise MachineError("SOC-7302", "missing program: {program}", program=TIED[0]) from None
         ended = False
         assert process.stdout
         try:

@@ -140,7 +140,7 @@ def test_a_node_that_cannot_encrypt_is_refused_and_nothing_is_written(fewer: Dep
     with changed(fewer, data=dict.fromkeys(("media", "recordings", "transcripts"), "sensitive")):
         refused = fewer.socle("up", "fewer", "--yes", check=False, timeout=1200)
     assert refused.returncode == 5
-    assert f"{node}: this node cannot encrypt its volume" in refused.stdout + refused.stderr
+    assert f"{node}: this node cannot encrypt its volume" in refused.stdout + refused.stderr, refused.stderr[-3000:]
     assert on(fewer, node, "findmnt", "--real", "--noheadings", "--output", "SOURCE,TARGET,FSTYPE") == before
 
 
