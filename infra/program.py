@@ -43,12 +43,12 @@ def deploy(loaded: LoadedStack, topology: Topology) -> None:
         f"{stack}-public-addresses", topology.tiers, topology.fronts, cloud.external_network.name, labels, parts
     )
 
-    tiers = []
+    tiers, placements = [], {}
     for tier in topology.tiers:
         firewall = TierFirewall(
             tier.name, openings(topology, tier.name), groups, addresses, networks[tier.name], labels, parts
         )
-        placement = Placement(
+        placements[tier.name] = Placement(
             network=networks[tier.name],
             interface=routing.interfaces.get(tier.name),
             fronts=[front for front in topology.fronts if front.tier == tier.name],
@@ -62,7 +62,7 @@ def deploy(loaded: LoadedStack, topology: Topology) -> None:
             public_key=public_key,
             domain=topology.domain,
         )
-        tiers.append(Tier(tier, placement, labels, parts))
+        tiers.append(Tier(tier, placements[tier.name], labels, parts))
 
     fronts = {
         plan.name: Front(
@@ -70,10 +70,7 @@ def deploy(loaded: LoadedStack, topology: Topology) -> None:
             topology.tier(plan.tier).nodes,
             topology.flows.get("https").port,
             cloud.load_balancer.algorithm,
-            networks[plan.tier],
-            routing,
-            groups.ids[plan.tier],
-            addresses,
+            placements[plan.tier],
             labels,
             parts,
         )

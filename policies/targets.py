@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from socle.policy.model import Facts, File, Model
 from socle.topology.model import Tier
 
-SENSITIVE = ("sensitive", "restricted")
-
 
 @dataclass(frozen=True)
 class Whole:
@@ -53,4 +51,4 @@ def containers(model: Model) -> Iterable[File]:
 
 
 def is_sensitive(model: Model) -> bool:
-    return any(value in SENSITIVE for value in model.loaded.stack.data.classes.values())
+    return model.loaded.stack.data.sensitive

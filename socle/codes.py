@@ -68,6 +68,10 @@ CODES: dict[str, Code] = {
         "Phone calls come from the operator alone, so its addresses must be known.",
         "Write the operator's blocks in telephony.trunk, or switch features.telephony off.",
     ),
+    "SOC-1224": Code(
+        "Nodes reach the cloud's object store by an address and a port that the cloud file must say.",
+        "Write surroundings.objects in the cloud file, or take object-store out of its services.",
+    ),
     "SOC-1301": Code("The plan file cannot be read.", "Make a new plan: `socle plan`."),
     "SOC-1302": Code("The file is no plan, or another version of Socle made it.", "Make a new plan: `socle plan`."),
     "SOC-1303": Code("The plan was edited after it was made.", "Make a new plan and have it reviewed again."),

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pulumi import ComponentResource, Output, ResourceOptions
 from pulumi_openstack import loadbalancer, networking
 
-from infra.components.addresses import PublicAddresses
 from infra.components.labels import Labels
-from infra.components.network import Network, Routing
 from infra.components.options import inside
+from infra.components.tier import Placement
 from socle.topology.model import Front as Plan
 from socle.topology.model import Node
 
@@ -19,7 +18,7 @@ PROBE = {"delay": 5, "timeout": 4, "max_retries": 2, "max_retries_down": 3}
 
 
 class Front(ComponentResource):
-    """`port`: on which the tier's users arrive. `group`: the tier's security group. `output`: the stack's output."""
+    """`port`: on which the tier's users arrive. `placement`: of the tier. `output`: the stack's output."""
 
     def __init__(
         self,
@@ -27,21 +26,16 @@ class Front(ComponentResource):
         nodes: Sequence[Node],
         port: int,
         algorithm: str,
-        network: Network,
-        routing: Routing,
-        group: Output[str],
-        addresses: PublicAddresses,
+        placement: Placement,
         labels: Labels,
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("socle:network:Front", plan.name, None, opts)
-        self._plan, self._network, self._labels = plan, network, labels
-        if plan.way == "load-balancer":
-            door = self._load_balancer(nodes, port, algorithm, group)
-        else:
-            door = self._virtual_address(group)
-        interface = routing.interfaces.get(plan.tier)
-        address = addresses.by_name[plan.name]
+        self._plan, self._labels = plan, labels
+        self._network, self._group = placement.network, placement.group
+        balanced = plan.way == "load-balancer"
+        door = self._load_balancer(nodes, port, algorithm) if balanced else self._virtual_address()
+        interface, address = placement.interface, placement.addresses.by_name[plan.name]
         networking.FloatingIpAssociate(
             f"{plan.name}-association",
             floating_ip=address,
@@ -51,7 +45,7 @@ class Front(ComponentResource):
         self.output = {"tier": plan.tier, "address": plan.address, "floating_address": address}
         self.register_outputs(self.output)
 
-    def _load_balancer(self, nodes: Sequence[Node], port: int, algorithm: str, group: Output[str]) -> Output[str]:
+    def _load_balancer(self, nodes: Sequence[Node], port: int, algorithm: str) -> Output[str]:
         """Connections are passed on as they are: TLS ends on the nodes, whose certificate and rules apply."""
         name, labels = self._plan.name, self._labels
         balancer = loadbalancer.LoadBalancer(
@@ -60,7 +54,7 @@ class Front(ComponentResource):
             description=labels.description(f"front of tier {self._plan.tier}"),
             vip_subnet_id=self._network.subnet_id,
             vip_address=self._plan.address,
-            security_group_ids=[group],  # else its port is in the project's default group
+            security_group_ids=[self._group],  # else its port is in the project's default group
             tags=labels.tags(f"front of {self._plan.tier}"),
             admin_state_up=True,
             opts=inside(self),
@@ -113,7 +107,7 @@ class Front(ComponentResource):
         door: Output[str] = balancer.vip_port_id
         return door
 
-    def _virtual_address(self, group: Output[str]) -> Output[str]:
+    def _virtual_address(self) -> Output[str]:
         """A port that no machine has: it keeps the address free, and the nodes' own ports may answer to it."""
         port = networking.Port(
             f"{self._plan.name}-port",
@@ -121,7 +115,7 @@ class Front(ComponentResource):
             description=self._labels.description(f"address that the nodes of {self._plan.tier} share"),
             network_id=self._network.network_id,
             fixed_ips=[{"subnet_id": self._network.subnet_id, "ip_address": self._plan.address}],
-            security_group_ids=[group],
+            security_group_ids=[self._group],
             port_security_enabled=True,
             admin_state_up=True,
             opts=inside(self),

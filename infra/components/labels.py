@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from socle.stack.load import LoadedStack
-from socle.stack.model import Sensitivity
-
-_RANK = list(Sensitivity)  # from public to restricted
+from socle.topology.model import mark
 
 
 @dataclass(frozen=True)
@@ -23,14 +21,13 @@ class Labels:
 
     @classmethod
     def of(cls, loaded: LoadedStack) -> Labels:
-        data = loaded.stack.data
-        worst = max(data.classes.values(), key=_RANK.index)
         stack = loaded.stack
-        return cls(loaded.name, loaded.release.version, stack.organisation, stack.environment.value, worst.value)
+        need = stack.data.worst.value
+        return cls(loaded.name, loaded.release.version, stack.organisation, stack.environment.value, need)
 
     def description(self, text: str) -> str:
         """Begins with the mark by which a resource of this stack is known, even one whose creation was cut short."""
-        return f"socle:{self.stack} {text}"
+        return f"{mark(self.stack)} {text}"
 
     def metadata(self, tier: str, function: str) -> dict[str, str]:
         """For instances and volumes. `socle_release` is the release the stack asks for, not what runs on the node."""

@@ -142,7 +142,7 @@ class Routing(ComponentResource):
         stack_block: str,
     ) -> None:
         rows = [(f"{name}-route-{one.tier}", outer, one.cidr, plan.inner) for one in inside_networks]
-        rows.append((f"{name}-route-back", inner, stack_block, plan.outer))
+        rows.append((f"{name}-route-back", inner, stack_block, plan.network.gateway))
         for route, router, destination, hop in rows:
             networking.RouterRoute(
                 route,

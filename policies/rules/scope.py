@@ -32,7 +32,7 @@ from socle.policy.mutation import (
 )
 from socle.policy.outcome import Outcome, failed, judged, not_applicable, passed, unknown
 from socle.policy.rule import rule
-from socle.stack.model import Kind
+from socle.stack.model import SENSITIVE, Kind
 from socle.topology.flows import Flow, Place
 from socle.topology.model import Tier
 
@@ -61,7 +61,7 @@ def sensitive_data_on_a_qualified_offer(kind: str, model: Model) -> Outcome:
             f"the stack file gives no class to: {kind}", settled_in="process", expected="a sensitivity for each"
         )
     sensitivity = str(model.loaded.stack.data.classes[kind])
-    if sensitivity not in targets.SENSITIVE:
+    if sensitivity not in SENSITIVE:
         return passed(f"{kind} is {sensitivity}", "a declared sensitivity", key=("data", kind))
     offer = model.loaded.cloud.qualification
     wanted = "an offer qualified SecNumCloud, with its scope and an end date to come"

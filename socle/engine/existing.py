@@ -11,6 +11,7 @@ from socle.messages import _
 from socle.stack.load import LoadedStack
 from socle.stack.model import ExistingNetwork
 from socle.topology import Topology
+from socle.topology.model import mark
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -64,12 +65,12 @@ def _network(
     if gateway and subnet.gateway_ip != gateway:
         what = _("router's address on {name}").format(name=wanted.subnet)
         yield _other(loaded, (*path, "subnet"), what, gateway, subnet.gateway_ip or _("none"))
-    mark = f"socle:{topology.stack}"
+    own = mark(topology.stack)
     taken = {
         fixed["ip_address"]
         for port in cloud.network.ports(network_id=network.id)
         for fixed in port.fixed_ips or ()
-        if mark not in (port.description or "").split()
+        if own not in (port.description or "").split()
     }
     for node in nodes:
         if node.address in taken:
@@ -97,7 +98,7 @@ def _zone(cloud: Connection, loaded: LoadedStack, topology: Topology, zone: str)
         return
     names = {f"{record.fqdn}." for record in topology.records}
     for record in cloud.dns.recordsets(found[0]):
-        own = f"socle:{topology.stack}" in (record.description or "").split()
+        own = mark(topology.stack) in (record.description or "").split()
         if record.name in names and record.type in ("A", "CNAME") and not own:
             yield _in_use(loaded, path, record.name, f"{record.type} {' '.join(record.records or ())}")
 

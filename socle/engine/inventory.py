@@ -13,6 +13,7 @@ from socle.engine.answers import found
 from socle.engine.patience import PATIENCE, Patience
 from socle.errors import CloudError
 from socle.messages import _
+from socle.topology.model import mark
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -73,7 +74,7 @@ def marked(thing: Thing, stack: str, names: Collection[str]) -> bool:
     """
     if thing.name in names and (thing.name == stack or thing.name.startswith(f"{stack}-")):
         return True
-    return f"socle:{stack}" in thing.text.split() or thing.metadata.get("socle_stack") == stack
+    return mark(stack) in thing.text.split() or thing.metadata.get("socle_stack") == stack
 
 
 def of_stack(things: Sequence[Thing], stack: str, names: Collection[str]) -> list[Thing]:

@@ -83,14 +83,6 @@ def external_network(cloud: Any, where: Wiring) -> None:
         )
 
 
-def unused_default_group(cloud: Any, where: Wiring) -> None:
-    """The project's group `default` lets nothing through: a port that was given no group of its own is closed."""
-    project = cloud.identity.find_project(where.project, ignore_missing=False).id
-    for group in cloud.network.security_groups(name="default", project_id=project):  # Neutron makes it when asked
-        for rule in group.security_group_rules or ():
-            cloud.network.delete_security_group_rule(rule["id"])
-
-
 def wait_for_hosts(cloud: Any, where: Wiring, seconds: float = 120) -> None:
     """Until the scheduler knows every compute host: before, the first server is "No valid host"."""
     end = time.monotonic() + seconds

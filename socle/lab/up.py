@@ -366,7 +366,6 @@ def computing(cloud: Any, where: wiring.Wiring) -> None:
 
 def networking(cloud: Any, where: wiring.Wiring) -> None:
     seed.project_quotas(cloud, where, "network")
-    seed.unused_default_group(cloud, where)
     seed.external_network(cloud, where)
 
 

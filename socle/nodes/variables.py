@@ -17,7 +17,6 @@ Variables = dict[str, Any]
 
 def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key: str, trust: str) -> Variables:
     """The same for every node. `trust`: the certificate authority of the cloud and its services in PEM, or ''."""
-    around = loaded.cloud.surroundings
     stack = loaded.stack
     system = loaded.release.operating_system
     livekit = loaded.release.images["livekit"]
@@ -47,8 +46,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
         },
         "surroundings": {
             kind: {"address": str(server.address), "name": server.name}
-            for kind in ("names", "time", "mirror", "registry", "objects")
-            if (server := getattr(around, kind))
+            for kind, server in loaded.cloud.surroundings.servers.items()
         },
         "operator": {"name": loaded.cloud.images[system].user, "public_key": public_key},
         "images": {"livekit": livekit.pinned or f"{livekit.reference}:{livekit.version}"},

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from socle import content
 from socle.probe.model import Check, Spot
-from socle.topology.flows import EVERY, OTHERS, Flow, Place
+from socle.topology.flows import Flow, Place
 from socle.topology.model import Topology
 
 # Sockets of these exist only while somebody uses them: a relay's allocations, a DHCP client's renewal.
@@ -70,8 +70,7 @@ def judge(topology: Topology, spot: Spot, listeners: Sequence[Listener]) -> Chec
 
 def _served(flow: Flow) -> bool:
     """Whether somebody is to listen for it already: nothing runs yet on a tier without a role, at either end."""
-    ends = (end for end in flow.ends if end not in (EVERY, OTHERS))
-    return flow.source != Place.LOOPBACK and all(content.has_role(end) for end in ends)
+    return flow.source != Place.LOOPBACK and all(content.has_role(end) for end in flow.ends)
 
 
 def _names(flows: Iterable[Flow]) -> list[str]:

@@ -71,6 +71,11 @@ class Surroundings(Section):
     registry: Surrounding
     objects: Annotated[Service | None, Field(description="Where the cloud's object store answers S3 requests")] = None
 
+    @property
+    def servers(self) -> dict[str, Surrounding]:
+        """Those that are given, by kind."""
+        return {kind: value for kind in type(self).model_fields if (value := getattr(self, kind)) is not None}
+
 
 class DnsUpdate(Section):
     """How names are published: the cloud's service (Designate), RFC 2136 to a server, or a zone file handed over."""

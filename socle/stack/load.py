@@ -162,6 +162,13 @@ def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc
             cloud=stack.cloud,
             system=release.operating_system,
         )
+    if cloud.offers("object-store") and not cloud.surroundings.objects:
+        yield InputError(
+            "SOC-1224",
+            "{cloud} offers an object store and does not say where: surroundings.objects",
+            where=doc.mark(("cloud",)),
+            cloud=stack.cloud,
+        )
     for key in stack.assumptions:
         if tuple(key.split(".")) not in doc.values:
             yield InputError(
@@ -197,13 +204,9 @@ def _address_problems(stack: Stack, cloud: Cloud, doc: Document) -> Iterator[Inp
     external = _("{cloud}'s external network").format(cloud=stack.cloud)
     others: list[tuple[str, IPv4Network]] = [(external, cloud.external_network.cidr)]
     others += [("access.from", source) for source in stack.access.sources]
-    around = cloud.surroundings
     others += [
-        (
-            _("{cloud}'s server of {kind}").format(cloud=stack.cloud, kind=kind),
-            IPv4Network(getattr(around, kind).address),
-        )
-        for kind in ("names", "time", "mirror", "registry")
+        (_("{cloud}'s server of {kind}").format(cloud=stack.cloud, kind=kind), IPv4Network(server.address))
+        for kind, server in cloud.surroundings.servers.items()
     ]
     for what, other in others:
         if block.overlaps(other) and other.prefixlen > 0:

@@ -75,10 +75,15 @@ class Availability(StrEnum):
 
 
 class Sensitivity(StrEnum):
+    """From the least to the most."""
+
     PUBLIC = "public"
     INTERNAL = "internal"
     SENSITIVE = "sensitive"
     RESTRICTED = "restricted"
+
+
+SENSITIVE = (Sensitivity.SENSITIVE, Sensitivity.RESTRICTED)  # classes whose storage and place have rules
 
 
 class IdentityProvider(StrEnum):
@@ -129,6 +134,15 @@ class Data(Section):
     def classes(self) -> dict[str, Sensitivity]:
         """The classes that are given, by kind of data."""
         return {kind: value for kind in type(self).model_fields if (value := getattr(self, kind)) is not None}
+
+    @property
+    def worst(self) -> Sensitivity:
+        """The most sensitive of the classes that are given."""
+        return max(self.classes.values(), key=list(Sensitivity).index)
+
+    @property
+    def sensitive(self) -> bool:
+        return self.worst in SENSITIVE
 
 
 class Retention(Section):

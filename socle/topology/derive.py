@@ -12,7 +12,7 @@ from socle.messages import _
 from socle.stack.cloud import Cloud
 from socle.stack.explain import suggestion
 from socle.stack.load import LoadedStack
-from socle.stack.model import Environment, Sensitivity, Stack
+from socle.stack.model import Environment, Stack
 from socle.topology.flows import Flows, Place, Way
 from socle.topology.matrix import written_out
 from socle.topology.model import (
@@ -37,7 +37,6 @@ from socle.topology.tiers import TIERS, TRANSIT, TierKind
 FRONT_HOST = 9
 FIRST_HOST = 10
 VOTES: dict[str, Way] = {"bus": "bus-votes", "cache": "cache-votes", "database": "database-votes"}
-SENSITIVE = list(Sensitivity).index(Sensitivity.SENSITIVE)
 
 
 def derive(loaded: LoadedStack) -> Topology:
@@ -63,7 +62,7 @@ def derive(loaded: LoadedStack) -> Topology:
         ),
         secrets=_secrets(stack.domain, tiers),
         places=_places(loaded, tiers),
-        transit=Transit(Network(f"{loaded.name}-transit", "transit", blocks[TRANSIT], outer), outer, inner),
+        transit=Transit(Network(f"{loaded.name}-transit", "transit", blocks[TRANSIT], outer), inner),
         fronts=fronts,
         containers=_containers(loaded, {tier.name for tier in tiers}),
         left_out={tier: own.reason for tier, own in stack.overrides.items() if own.nodes == 0},
@@ -219,8 +218,7 @@ def _nodes(loaded: LoadedStack, tier: str, kind: TierKind, network: Network, siz
 def volume_type(loaded: LoadedStack) -> tuple[str, Literal["cloud", "node", "none"]]:
     """The type of a stack's volumes, and who encrypts them: the cloud where it can, else the node, for sensitive data;
     nobody has to for other data."""
-    needed = max(map(list(Sensitivity).index, loaded.stack.data.classes.values())) >= SENSITIVE
-    types = loaded.cloud.volume_types
+    needed, types = loaded.stack.data.sensitive, loaded.cloud.volume_types
     encrypted = next((name for name, kind in types.items() if kind.encrypted), None)
     if needed and encrypted:
         return encrypted, "cloud"
@@ -243,7 +241,7 @@ def _flows(loaded: LoadedStack, tiers: Sequence[Tier], fronts: Sequence[Front]) 
     """The matrix between the tiers that are there. The cloud's object store answers on a port of its own."""
     cloud = loaded.cloud
     ways: list[Way] = [front.way for front in fronts]
-    ways += ["object-store"] if cloud.offers("object-store") and cloud.surroundings.objects else ["own-objects"]
+    ways.append("object-store" if cloud.offers("object-store") else "own-objects")
     ways += [VOTES[tier.name] for tier in tiers if tier.name in VOTES and len(tier.nodes) > 1]
     made = written_out([tier.name for tier in tiers], ways)
     if objects := cloud.surroundings.objects:

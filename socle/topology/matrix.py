@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from socle.topology.flows import EVERY, OTHERS, End, Flow, Flows, Place, Probe, Protocol, PublicOf, Way
-from socle.topology.tiers import TIERS
 
 
 def flow(  # one line per flow below
@@ -135,7 +134,7 @@ def port(name: str) -> int:
     return next(f for f in MATRIX if f.name == name).port
 
 
-def written_out(tiers: Collection[str] = tuple(TIERS), ways: Collection[Way] = ()) -> Flows:
+def written_out(tiers: Collection[str], ways: Collection[Way]) -> Flows:
     """The flows between tiers that are there, and of the ways of doing things that the stack has."""
     here = (one for one in MATRIX if one.where is None or one.where in ways)
     every = (one for flow_ in here for one in _each(flow_, tiers))

@@ -12,6 +12,11 @@ Promotion = Literal["automatic", "by-hand"]
 TTL = 60  # seconds, of the public names: an address that changes is followed within a minute
 
 
+def mark(stack: str) -> str:
+    """The word in a resource's description by which it is known as the stack's."""
+    return f"socle:{stack}"
+
+
 @dataclass(frozen=True)
 class Volume:
     """A block volume of one node; `size` in GiB. `kind`: of the cloud's volume types. `encryption`: by the cloud, by
@@ -52,10 +57,9 @@ class Network:
 
 @dataclass(frozen=True)
 class Transit:
-    """The network between the router that leads outside and the one that does not: their addresses on it."""
+    """The network between the router that leads outside, which is its gateway, and the one that does not: `inner`."""
 
     network: Network
-    outer: str
     inner: str
 
 

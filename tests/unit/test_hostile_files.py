@@ -214,6 +214,13 @@ def test_values_of_a_cloud(stack_file: Writer, content: Writer, changes: dict[st
     assert key in line_of(error)
 
 
+def test_an_object_store_that_nobody_can_find(stack_file: Writer, content: Writer) -> None:
+    around = yaml.safe_load((ROOT / "stacks/clouds/secnum-paris.yaml").read_text(encoding="utf-8"))["surroundings"]
+    content("clouds/secnum-paris.yaml", {"surroundings": {k: v for k, v in around.items() if k != "objects"}})
+    error = refused_stack(stack_file())
+    assert (error.code, line_of(error)) == ("SOC-1224", "cloud: secnum-paris")
+
+
 def test_a_release_without_what_the_nodes_run(stack_file: Writer, content: Writer) -> None:
     content("releases/2026.11.yaml", {"images": {}})
     error = refused_stack(stack_file())

@@ -22,6 +22,8 @@ def test_what_is_too_low_is_raised_and_put_back(tmp_path: Path, monkeypatch: pyt
     kernel.raise_settings(tmp_path)
     kernel.raise_settings(tmp_path)  # a lab that is brought up again
     assert now() == kernel.LEAST | {"fs/inotify/max_user_watches": 9_999_999}
+    (tmp_path / "fs/inotify/max_user_watches").write_text("8888888\n")  # the administrator's, meanwhile
+    had |= {"fs/inotify/max_user_watches": 8_888_888}
     kernel.put_back(tmp_path)
     assert now() == had
     kernel.put_back(tmp_path)
