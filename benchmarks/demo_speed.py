@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +27,8 @@ def why_not() -> str:
     return "the lab is up, and it is yours: socle lab down" if world.pid() else ""
 
 
-def rows(*, bare: bool = False) -> list[Row]:
+def rows(*, bare: bool = False, while_up: Callable[[], None] = lambda: None) -> list[Row]:
+    """`while_up` is called once the demonstration stands, before the lab is taken down."""
     if reason := why_not():
         print(f"make demo is not measured: {reason}", file=sys.stderr)
         return []
@@ -38,10 +39,10 @@ def rows(*, bare: bool = False) -> list[Row]:
             subprocess.run(["git", "clone", "--quiet", ROOT, folder / "clone"], check=True)
             own |= {"XDG_CACHE_HOME": str(folder / "cache"), "GOMODCACHE": str(folder / "cache/modules")}
             own |= {"GOFLAGS": "-modcacherw"}
-        return _rows(folder / "clone" if bare else ROOT, {**os.environ, **own}, bare=bare)
+        return _rows(folder / "clone" if bare else ROOT, {**os.environ, **own}, bare, while_up)
 
 
-def _rows(checkout: Path, environment: Mapping[str, str], *, bare: bool) -> list[Row]:
+def _rows(checkout: Path, environment: Mapping[str, str], bare: bool, while_up: Callable[[], None]) -> list[Row]:
     socle = str(checkout / ".venv/bin/socle")
     what, aim = ("make demo, bare machine", "1500") if bare else ("make demo, layers cached", "480")
     try:
@@ -49,6 +50,7 @@ def _rows(checkout: Path, environment: Mapping[str, str], *, bare: bool) -> list
         found.append(
             ("socle up demo, nothing to do", _timed([socle, "up", "demo", "--yes"], checkout, environment), "")
         )
+        while_up()
     finally:
         subprocess.run([socle, "lab", "down"], cwd=checkout, env=environment, check=False)
     return found

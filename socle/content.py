@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -71,6 +71,10 @@ def label(file: Path) -> str:
         return str(file.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(file)
+
+
+def without_role(tiers: Iterable[str]) -> list[str]:
+    return [tier for tier in tiers if not has_role(tier)]
 
 
 def has_role(tier: str) -> bool:

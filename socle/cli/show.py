@@ -114,7 +114,7 @@ def show(stack: str, only_intent: bool, as_json: bool, **parts: bool) -> None:
         click.echo(_("left out: {tier} ({reason})").format(tier=tier, reason=reason))
     if by_hand := topology.promoted_by_hand:
         click.echo(_("promotion by hand for: {tiers}").format(tiers=", ".join(by_hand)))
-    if bare := [tier.name for tier in topology.tiers if not content.has_role(tier.name)]:
+    if bare := content.without_role(tier.name for tier in topology.tiers):
         click.echo(_("made and hardened, nothing runs on them yet: {tiers}").format(tiers=", ".join(bare)))
 
 

@@ -128,7 +128,7 @@ def _values(result: Assessment, model: Model, language: str, say: Callable[[str]
         "lab": model.loaded.cloud.embedded,
         "left_out": model.topology.left_out,
         "by_hand": model.topology.promoted_by_hand,
-        "bare": [tier.name for tier in model.topology.tiers if not content.has_role(tier.name)],
+        "bare": content.without_role(tier.name for tier in model.topology.tiers),
     }
 
 
