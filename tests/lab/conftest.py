@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from socle.lab import world
 from socle.stack import load_stack
 from socle.topology import derive
 from tests.conftest import ROOT
@@ -113,6 +114,15 @@ def changed(stack: Deployment, **changes: object) -> Iterator[None]:
         yield
     finally:
         stack.file.write_text(before, encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def every_service() -> int:
+    """The lab with all its groups of services, added while it runs: its first process, which stays the same."""
+    before = world.pid()
+    subprocess.run([str(SOCLE), "lab", "up", "--with", "all"], check=True, timeout=600)
+    assert world.pid() == before
+    return before
 
 
 @pytest.fixture(scope="session")

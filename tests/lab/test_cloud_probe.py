@@ -13,7 +13,6 @@ import yaml
 from socle.stack.cloud import Cloud
 from socle.stack.load import load_cloud
 from tests.conftest import LAB_ACCESS, ROOT
-from tests.lab.conftest import SOCLE
 
 pytestmark = pytest.mark.lab
 
@@ -28,13 +27,10 @@ def probe(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def probed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file that is written; the lab starts every service of its own file first, if it has not yet."""
+def probed(tmp_path_factory: pytest.TempPathFactory, every_service: int) -> Path:
+    """The file that is written."""
     out = tmp_path_factory.mktemp("clouds") / "lab.yaml"
     written(out)
-    if set(load_cloud("lab").services) - set(yaml.safe_load(out.read_text(encoding="utf-8"))["services"]):
-        subprocess.run([str(SOCLE), "lab", "up", "--with", "all"], check=True, timeout=600)
-        written(out)
     return out
 
 

@@ -26,19 +26,10 @@ from tests.lab.conftest import SOCLE, Deployment, write_stack
 from tests.lab.plugged import Plugged, plugged, until
 from tests.lab.s3 import S3
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("every_service")]
 
 NAME = "services-proof"
 PORT = 8000
-
-
-@pytest.fixture(scope="module", autouse=True)
-def services() -> int:
-    """All groups; the lab's first process, which stays the same."""
-    before = world.pid()
-    subprocess.run([str(SOCLE), "lab", "up", "--with", "all"], check=True, timeout=600)
-    assert world.pid() == before
-    return before
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +80,13 @@ def state() -> dict[str, Any]:
     return found
 
 
-def test_a_second_up_does_nothing_and_the_groups_are_known(services: int) -> None:
+def test_a_second_up_does_nothing_and_the_groups_are_known(every_service: int) -> None:
     done = subprocess.run([str(SOCLE), "lab", "up"], capture_output=True, text=True, check=True)
     assert done.stderr.strip().splitlines() == ["the lab is up"]
     found = state()
     assert found["groups"] == list(optional.GROUPS)
     assert set(apis.BY_NAME) <= set(found["services"])
-    assert world.pid() == services
+    assert world.pid() == every_service
 
 
 def test_the_catalogue_names_what_runs(cloud: Any) -> None:
