@@ -1,8 +1,8 @@
 """What the operator's project may use: explicit limits, as on a cloud that is paid for.
 
-For one stack with every tier: at most 20 tiers and 40 nodes, two zones and every feature, a network, a security group and a server group for each
-tier, a port for each node and four for each network (router, metadata, load balancer, its probes). A project holds
-three such stacks, so that tests stand beside a demonstration. Memory in MiB, volumes in GiB.
+For one stack with every tier: at most 20 tiers and 40 nodes, two zones and every feature, a network, a security group
+and a server group for each tier, a port for each node and four for each network (router, metadata, load balancer, its
+probes). A project holds three such stacks, so that tests stand beside a demonstration. Memory in MiB, volumes in GiB.
 """
 
 from __future__ import annotations
