@@ -42,7 +42,8 @@ def file_of_every_tier(ending: str) -> Callable[[Model], Iterable[File]]:
 
 
 def files(*places: tuple[str, str]) -> Callable[[Model], Iterable[File]]:
-    return lambda model: (model.file(tier, ending) for tier, ending in places)
+    """One file each of several tiers, of those that are there."""
+    return lambda model: (model.file(tier, ending) for tier, ending in places if model.tier(tier) is not None)
 
 
 def containers(model: Model) -> Iterable[File]:

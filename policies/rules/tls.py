@@ -24,7 +24,9 @@ WORLD_AUTHORITIES = ("letsencrypt", "zerossl", "buypass.com", "google", "digicer
 @rule(
     "TLS-01",
     phase="config",
-    on=targets.files(("edge", "nginx.conf"), ("turn", "turnserver.conf"), ("bus", "valkey.conf")),
+    on=targets.files(
+        ("edge", "nginx.conf"), ("turn", "turnserver.conf"), ("bus", "valkey.conf"), ("cache", "valkey.conf")
+    ),
     broken_by=in_file("edge", "nginx.conf", r"ssl_protocols [^;]*;", "ssl_protocols TLSv1 TLSv1.2;"),
 )
 def old_protocols_off(file: File, _model: Model) -> Outcome:
@@ -194,7 +196,7 @@ def no_early_data(file: File, _model: Model) -> Outcome:
 @rule(
     "STO-09",
     phase="config",
-    on=targets.file("bus", "valkey.conf"),
+    on=targets.files(("bus", "valkey.conf"), ("cache", "valkey.conf")),
     broken_by=in_file("bus", "valkey.conf", r"^port 0", "port 6379"),
 )
 def valkey_over_tls_alone(file: File, _model: Model) -> Outcome:

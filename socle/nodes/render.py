@@ -15,6 +15,7 @@ from socle.nodes import outputs as program
 from socle.nodes import variables
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
+from socle.topology.tiers import role_of
 
 COMMON_ROLE, VOLUME_ROLE = "base", "volume"
 # What roles find out on the node itself and tell their templates: stand-ins for it.
@@ -50,9 +51,10 @@ def node_files(tier: str, values: Mapping[str, Any]) -> dict[str, str]:
     """`{path: text}` of the files of one node, given all of its variables."""
     found: dict[str, str] = {}
     mount = values.get("node", {}).get("mount")
-    for role in (COMMON_ROLE, *([VOLUME_ROLE] if mount else []), tier):
+    for role in (COMMON_ROLE, *([VOLUME_ROLE] if mount else []), role_of(tier)):
         folder = content.folder("playbooks") / "roles" / role
-        for entry in _rendering().rendered(_listed(folder, role), folder / "templates", values):
+        own = {**values, "serves": _of_tiers(folder, role).get(tier)}
+        for entry in _rendering().rendered(_listed(folder, role), folder / "templates", own):
             if "content" in entry:
                 found[entry["path"]] = entry["content"]
     return found
@@ -73,16 +75,26 @@ def _public_key() -> Placeholder:
     return Placeholder("ssh-ed25519 public-key")
 
 
-@cache  # the common role is read once, not once a tier
 def _listed(folder: Path, role: str) -> list[dict[str, Any]]:
     """The role's files, every list of `vars/main.yml` whose name ends in `_files`, in order."""
+    lists = [value for name, value in _vars(folder).items() if name.startswith(role) and name.endswith("_files")]
+    return [entry for one in lists for entry in one]
+
+
+def _of_tiers(folder: Path, role: str) -> dict[str, Any]:
+    """What a role that serves several tiers says of each (`<role>_tiers`), plain values; templates know it as
+    `serves`."""
+    found: dict[str, Any] = _vars(folder).get(f"{role}_tiers", {})
+    return found
+
+
+@cache  # the common role is read once, not once a tier
+def _vars(folder: Path) -> dict[str, Any]:
     file = folder / "vars" / "main.yml"
     if not file.is_file():
-        return []
+        return {}
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    data = yaml.load(file.read_bytes(), Loader=loader)  # noqa: S506  both loaders are safe
-    lists = [value for name, value in data.items() if name.startswith(role) and name.endswith("_files")]
-    return [entry for one in lists for entry in one]
+    return dict(yaml.load(file.read_bytes(), Loader=loader))  # noqa: S506  both loaders are safe
 
 
 @cache

@@ -11,6 +11,7 @@ from socle.topology import Topology
 from socle.topology.flows import Flow, PublicOf
 from socle.topology.model import Node
 from socle.topology.openings import Opening, openings
+from socle.topology.tiers import role_of
 
 Variables = dict[str, Any]
 
@@ -60,14 +61,17 @@ def of_node(topology: Topology, node: Node, outputs: Outputs) -> Variables:
         "node": {
             "name": node.name,
             "tier": node.tier,
+            "role": role_of(node.tier),
             "zone": node.zone,
             "level": topology.tier(node.tier).level,
+            "memory": topology.tier(node.tier).memory,
             "address": output.address,
             "floating_address": output.floating_address,
             "instance_id": output.instance_id,
             "volume_id": output.volume_id,
             "device": f"/dev/disk/by-id/virtio-{output.volume_id[:20]}" if output.volume_id else None,
             "mount": node.volume.mount if node.volume else None,
+            "volume_size": node.volume.size if node.volume else None,
             "encrypts": bool(node.volume and node.volume.encryption == "node"),
         },
         "openings": resolved(topology, node.tier, outputs),

@@ -133,12 +133,14 @@ def _tier(loaded: LoadedStack, name: str, kind: TierKind, cidr: str, wanted: Tie
     _enough_room(loaded, name, wanted.nodes, network)
     _enough_addresses(loaded, name, kind, wanted.nodes)
     nodes_ = tuple(_nodes(loaded, name, kind, network, wanted))
+    flavour = own.flavour if own and own.flavour else _flavour(loaded, cloud, name, wanted) if nodes_ else ""
     return Tier(
         name=name,
         title=kind.title,
         nodes=nodes_,
         network=network,
-        flavour=own.flavour if own and own.flavour else _flavour(loaded, cloud, name, wanted) if nodes_ else "",
+        flavour=flavour,
+        memory=int(cloud.flavours[flavour].memory * 1024) if flavour else 0,
         image=loaded.release.operating_system,
         public=bool(kind.public),
         level=kind.level,
@@ -323,8 +325,27 @@ def _secrets(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
             Secret("valkey_vote_password", "token", ("bus",)),
             Secret("valkey_sentinel_password", "token", ("media", "bus")),
         ]
+    found += _cache_secrets(domain, tiers)
     found += [Secret("volume_key", "token", tuple(encrypting))] if encrypting else []
     return tuple(found)
+
+
+def _cache_secrets(domain: str, tiers: Sequence[Tier]) -> list[Secret]:
+    addresses = tuple(node.address for tier in tiers if tier.name == "cache" for node in tier.nodes)
+    if not addresses:
+        return []
+    asking = ("cache", "application", "workers")
+    found = [
+        Secret("cache_password", "token", asking),
+        Secret("cache_certificate", "certificate", ("cache",), (f"cache.{domain}", *addresses)),
+    ]
+    if len(addresses) > 1:
+        found += [
+            Secret("cache_replication_password", "token", ("cache",)),
+            Secret("cache_vote_password", "token", ("cache",)),
+            Secret("cache_sentinel_password", "token", asking),
+        ]
+    return found
 
 
 def _places(loaded: LoadedStack, tiers: Sequence[Tier]) -> dict[str, tuple[str, ...]]:

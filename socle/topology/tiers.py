@@ -24,6 +24,7 @@ class TierKind:
     mount          where its volume is mounted
     carries_calls  drained before it is touched
     needed         no stack is one without it; others may be left out, with a written reason
+    role           what its nodes are given in playbooks/roles, where it is not called as the tier is
     """
 
     subnet: int
@@ -35,6 +36,7 @@ class TierKind:
     mount: str = "/srv"
     carries_calls: bool = False
     needed: bool = False
+    role: str = ""
 
 
 TRANSIT = 31  # the /24 between the two routers: the last one of a /19
@@ -45,12 +47,21 @@ TIERS: dict[str, TierKind] = {
     "media": TierKind(2, "LiveKit media servers", public="each", carries_calls=True, needed=True),
     "turn": TierKind(3, "coturn relays", public="each", carries_calls=True, needed=True),
     "bus": TierKind(
-        4, "Valkey, LiveKit's bus", "enhanced", inner=True, quorum=True, mount="/var/lib/valkey", needed=True
-    ),
+        4,
+        "Valkey, LiveKit's bus",
+        "enhanced",
+        inner=True,
+        quorum=True,
+        mount="/var/lib/valkey",
+        needed=True,
+        role="valkey",
+    ),  # fmt: skip
     "application": TierKind(5, "Visio: pages and API"),
     "workers": TierKind(6, "Visio: background jobs"),
     "database": TierKind(7, "PostgreSQL", "enhanced", inner=True, quorum=True, mount="/var/lib/postgresql"),
-    "cache": TierKind(8, "Valkey, Visio's cache", "enhanced", inner=True, quorum=True, mount="/var/lib/valkey"),
+    "cache": TierKind(
+        8, "Valkey, Visio's cache", "enhanced", inner=True, quorum=True, mount="/var/lib/valkey", role="valkey"
+    ),
     "objects": TierKind(9, "Object store, where the cloud has none", "enhanced", inner=True, quorum=True),
     "recording": TierKind(10, "Recorders (LiveKit egress)"),
     "telephony": TierKind(11, "Phone gateway (LiveKit SIP)", public="each", carries_calls=True),
@@ -60,3 +71,8 @@ TIERS: dict[str, TierKind] = {
     "logs": TierKind(16, "Logs", "enhanced", inner=True, mount="/var/log/collected"),
     "backup": TierKind(17, "Backups", "enhanced", inner=True, mount="/var/backups/repository"),
 }
+
+
+def role_of(tier: str) -> str:
+    """The role of a tier's nodes; it may not be there yet."""
+    return TIERS[tier].role or tier

@@ -19,7 +19,8 @@ from tests.conftest import ROOT, STACKS
 
 Files = dict[tuple[str, str], str]
 ACLS = ("users", "sentinel")  # of Valkey, and of Sentinel
-VOTE = {"valkey_replication_password", "valkey_vote_password", "valkey_sentinel_password"}
+VOTE = ("replication_password", "vote_password", "sentinel_password")
+VALKEY = {"bus": ("valkey", "media"), "cache": ("cache", "application")}  # how its secrets begin, and who asks it
 ROLES = sorted(path.name for path in (ROOT / "playbooks" / "roles").iterdir())
 
 
@@ -123,7 +124,7 @@ def test_a_secret_is_in_files_that_others_cannot_read(files: Files) -> None:
 
 def test_a_users_file_of_valkey_has_users_alone(files: Files) -> None:
     """Valkey refuses a comment there; a default user with `nopass` makes protected mode refuse everybody."""
-    texts = [files[key] for of in ACLS if (key := ("bus", f"/etc/valkey/{of}.acl")) in files]
+    texts = [files[key] for tier in VALKEY for of in ACLS if (key := (tier, f"/etc/valkey/{of}.acl")) in files]
     assert texts
     for text in texts:
         lines = text.splitlines()
@@ -156,13 +157,35 @@ def test_several_nodes_of_the_bus_vote_and_livekit_asks_them_who_leads(stack: st
 def test_who_leads_the_bus_is_in_no_file_that_a_run_writes(files: Files) -> None:
     """Sentinel decides it, and Valkey and Sentinel note it: a file that said it too would take the decision back."""
     for (tier, path), text in files.items():
-        if tier == "bus":
+        if tier in VALKEY:
             assert not re.search(r"(?m)^\s*(replicaof|slaveof|sentinel monitor)\b", text), path
 
 
-def test_the_secrets_of_the_vote_are_there_with_the_vote_alone() -> None:
+@pytest.mark.parametrize("tier", VALKEY)
+def test_the_secrets_of_the_vote_are_there_with_the_vote_alone(tier: str) -> None:
+    prefix, asking = VALKEY[tier]
+    vote = {f"{prefix}_{name}" for name in VOTE}
     for stack in STACKS:
         topology = derive(load_stack(stack))
-        of_the_vote = {secret.name: secret.tiers for secret in topology.secrets if secret.name in VOTE}
-        assert set(of_the_vote) == (VOTE if len(topology.tier("bus").nodes) > 1 else set())
-        assert all("media" not in tiers for name, tiers in of_the_vote.items() if name != "valkey_sentinel_password")
+        of_the_vote = {secret.name: secret.tiers for secret in topology.secrets if secret.name in vote}
+        assert set(of_the_vote) == (vote if topology.has(tier) and len(topology.tier(tier).nodes) > 1 else set())
+        assert all(asking not in tiers for name, tiers in of_the_vote.items() if not name.endswith("sentinel_password"))
+
+
+def test_the_cache_is_the_bus_s_role_with_its_own_names_secrets_and_rights() -> None:
+    stack = "twozones"
+    files, topology = rendered(stack), derive(load_stack(stack))
+    for tier, (prefix, _asking) in VALKEY.items():
+        texts = {path: text for (of, path), text in files.items() if of == tier and path.startswith("/etc/valkey/")}
+        others = {secret.name for secret in topology.secrets if tier not in secret.tiers}
+        everything = "".join(texts.values())
+        assert f"value-of-{prefix}_vote_password" in everything
+        assert not [name for name in others if f"-of-{name}" in everything]
+        assert f"sentinel down-after-milliseconds {tier} " in texts["/etc/valkey/sentinel.conf"]
+        assert texts["/etc/valkey/valkey.conf"].count("maxmemory-policy noeviction") == 1
+    users = {tier: files[tier, "/etc/valkey/users.acl"].splitlines()[1] for tier in VALKEY}
+    assert users["bus"].endswith("~* &* +@all -@admin")
+    assert users["cache"].endswith("~* &* +@all -@admin -@dangerous +keys +info")
+    memory = topology.tier("cache").memory
+    assert f"\nmaxmemory {int(memory * 0.6)}mb\n" in files["cache", "/etc/valkey/valkey.conf"]
+    assert "\nmaxmemory " not in files["bus", "/etc/valkey/valkey.conf"]

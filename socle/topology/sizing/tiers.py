@@ -201,7 +201,8 @@ def _data(cell: Cell) -> Iterator[tuple[str, TierSize]]:
     # everybody may be a guest of every cell
     yield "database", TierSize(nodes, 4, 16, _gib(20 * GIB + 2 * database_bytes(cell)), limit="quorum", bound=nodes)
     sessions = math.ceil(demand.people * f.SESSION_BYTES.value / GIB / 2) * 2
-    yield "cache", TierSize(nodes, 2, 2 + sessions, limit="quorum", bound=nodes)
+    # what it holds, its append-only file, and that file while it is written anew
+    yield "cache", TierSize(nodes, 2, 2 + sessions, _gib(20 * GIB + 3 * sessions * GIB), limit="quorum", bound=nodes)
     yield "bus", TierSize(nodes, 2, 8, 20, limit="quorum", bound=nodes)
     yield "objects", _objects(cell)
 
