@@ -100,6 +100,13 @@ def _alternative_names(secret: Secret) -> x509.SubjectAlternativeName:
     return x509.SubjectAlternativeName([one(name) for name in secret.names])
 
 
+def _purposes(secret: Secret) -> x509.ExtendedKeyUsage:
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID as Purpose
+
+    return x509.ExtendedKeyUsage([Purpose.SERVER_AUTH, *([Purpose.CLIENT_AUTH] if secret.client else [])])
+
+
 def _subject(secret: Secret) -> x509.Name:
     from cryptography import x509
     from cryptography.x509.oid import NameOID
@@ -111,7 +118,6 @@ def _signed(secret: Secret, key: EllipticCurvePrivateKey, authority: Path, autho
     """The certificate, the authority's own appended."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.x509.oid import ExtendedKeyUsageOID
 
     try:
         issuer = x509.load_pem_x509_certificate(_read(authority))
@@ -142,7 +148,7 @@ def _signed(secret: Secret, key: EllipticCurvePrivateKey, authority: Path, autho
         .add_extension(_alternative_names(secret), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(_purposes(secret), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False)  # type: ignore[arg-type]
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
@@ -193,7 +199,8 @@ def _request(secret: Secret, key_pem: str) -> str:
 
     key: Any = serialization.load_pem_private_key(key_pem.encode(), None)
     builder = x509.CertificateSigningRequestBuilder().subject_name(_subject(secret))
-    request = builder.add_extension(_alternative_names(secret), critical=False).sign(key, hashes.SHA256())
+    builder = builder.add_extension(_alternative_names(secret), critical=False)
+    request = builder.add_extension(_purposes(secret), critical=False).sign(key, hashes.SHA256())
     return request.public_bytes(serialization.Encoding.PEM).decode()
 
 

@@ -325,7 +325,7 @@ def _secrets(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
             Secret("valkey_vote_password", "token", ("bus",)),
             Secret("valkey_sentinel_password", "token", ("media", "bus")),
         ]
-    found += _cache_secrets(domain, tiers)
+    found += _cache_secrets(domain, tiers) + _database_secrets(domain, tiers)
     found += [Secret("volume_key", "token", tuple(encrypting))] if encrypting else []
     return tuple(found)
 
@@ -346,6 +346,18 @@ def _cache_secrets(domain: str, tiers: Sequence[Tier]) -> list[Secret]:
             Secret("cache_sentinel_password", "token", asking),
         ]
     return found
+
+
+def _database_secrets(domain: str, tiers: Sequence[Tier]) -> list[Secret]:
+    addresses = tuple(node.address for tier in tiers if tier.name == "database" for node in tier.nodes)
+    if not addresses:
+        return []
+    users = ("replication", "rewind", "monitoring", "probe", "management")  # the last one is Patroni's own interface's
+    return [
+        Secret("database_password", "token", ("database", "application", "workers")),
+        *(Secret(f"database_{user}_password", "token", ("database",)) for user in users),
+        Secret("database_certificate", "certificate", ("database",), (f"database.{domain}", *addresses), client=True),
+    ]
 
 
 def _places(loaded: LoadedStack, tiers: Sequence[Tier]) -> dict[str, tuple[str, ...]]:

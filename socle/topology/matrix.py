@@ -81,9 +81,8 @@ _LINES: tuple[tuple[Flow, ...], ...] = (
     flow("database", _CLIENTS, "database", "tcp", 5432, "Visio's data (PostgreSQL over TLS)"),
     flow("database-replication", "database", "database", "tcp", 5432, "The database is copied to its other nodes",
          None, "database-votes"),
-    flow("database-leader", "database", "database", "tcp", 8008, "Who leads the database (Patroni)", None,
-         "database-votes"),
-    flow("database-quorum", "database", "database", "tcp", _ETCD, "and the vote on it (etcd)", None, "database-votes"),
+    flow("database-leader", "database", "database", "tcp", 8008, "Who leads the database (Patroni)"),
+    flow("database-quorum", "database", "database", "tcp", _ETCD, "and the vote on it (etcd)"),
     flow("speech", "workers", "transcription", "tcp", 8000, "Jobs have recordings transcribed"),
     flow("archive", "database", "backup", "tcp", 8432, "Backups and write-ahead logs (pgBackRest over TLS)"),
     # objects: the cloud's own store, or nodes where it has none

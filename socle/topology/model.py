@@ -116,12 +116,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret's existence; its value lives only in the stack's vault. `tiers`: who is handed it."""
+    """A secret's existence; its value lives only in the stack's vault. `tiers`: who is handed it. `client`: its
+    certificate is shown to servers too."""
 
     name: str
     kind: Literal["token", "ssh-key", "certificate"]
     tiers: tuple[str, ...]
     names: tuple[str, ...] = ()  # of a certificate: what it is valid for
+    client: bool = False
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ TIERS: dict[str, TierKind] = {
         mount="/var/lib/valkey",
         needed=True,
         role="valkey",
-    ),  # fmt: skip
+    ),
     "application": TierKind(5, "Visio: pages and API"),
     "workers": TierKind(6, "Visio: background jobs"),
     "database": TierKind(7, "PostgreSQL", "enhanced", inner=True, quorum=True, mount="/var/lib/postgresql"),

@@ -1,0 +1,247 @@
+"""Nodes of a tier on this machine: Debian with its own systemd in namespaces of its own, configured by the very roles.
+
+Each has the address that its stack gives it, on a bridge that nobody else sees, and a folder for a volume. What a node
+is made of ends with its first process, so killing that is what a host that dies looks like. Needs root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from socle import content, paths
+from socle.lab import machine
+from socle.lab.authority import ensure_authority
+from socle.nodes import inventory, outputs, vault
+from socle.stack import load_stack
+from socle.stack.cloud import Certificates, Issuer
+from socle.stack.load import LoadedStack
+from socle.topology import Topology, derive
+
+PACKAGES = (
+    "systemd", "dbus", "sudo", "iproute2", "python3", "python3-apt", "python3-psycopg2", "python3-redis", "python3-kombu",
+    "postgresql-17", "patroni", "python3-etcd", "etcd-server", "valkey-server", "valkey-sentinel",
+)  # fmt: skip
+UNITS = ("postgresql", "patroni", "etcd", "valkey-server", "valkey-sentinel")
+# as the role has it before the packages come
+OWN_CLUSTER = 'mkdir -p "$1/etc/postgresql-common"; echo create_main_cluster = false > "$1/etc/postgresql-common/createcluster.conf"'
+HOLD = "printf 'force-confold\\nforce-unsafe-io\\n' > \"$1/etc/dpkg/dpkg.cfg.d/test\""
+NOT_STARTED = 'for unit in {}; do rm -f "$1/etc/systemd/system/multi-user.target.wants/$unit.service"; done'
+ROOT = Path(os.environ.get("SOCLE_TEST_ROOT", "/var/cache/socle-tests/debian"))
+CLIENT = "10.65.5.10"  # of the application, in the stack that is tried
+
+
+def why_not() -> str:
+    if os.geteuid() != 0:
+        return "nodes with a systemd of their own need root"
+    missing = [name for name in ("mmdebstrap", "unshare", "nsenter", "ip") if not shutil.which(name)]
+    if missing and not ((ROOT / "bin").exists() and missing == ["mmdebstrap"]):
+        return f"not installed: {', '.join(missing)}"
+    return "" if unified() else "no cgroup2 is mounted here"
+
+
+def unified() -> Path | None:
+    rows = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
+    return next((Path(row[1]) for row in rows if row[2] == "cgroup2"), None)
+
+
+def sh(*command: str, check: bool = True, **more: Any) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **more)
+    if check and done.returncode:
+        raise RuntimeError(f"{' '.join(command[:12])}: {done.stderr or done.stdout}")
+    return done
+
+
+def debian() -> Path:
+    """A Debian 13 with the packages, made once for this machine."""
+    if not (ROOT / "etc" / "debian_version").exists():
+        ROOT.parent.mkdir(parents=True, exist_ok=True)
+        made = ROOT.with_name(f"{ROOT.name}.new")
+        shutil.rmtree(made, ignore_errors=True)
+        sh(
+            "mmdebstrap", "--mode=root", "--variant=minbase", '--aptopt=APT::Install-Recommends "false"',
+            f"--essential-hook={OWN_CLUSTER}; {HOLD}", f"--customize-hook={NOT_STARTED.format(' '.join(UNITS))}",
+            f"--include={','.join(PACKAGES)}", "trixie", str(made), machine.read().debian["debian"],
+        )  # fmt: skip
+        made.rename(ROOT)
+    return ROOT
+
+
+@dataclass
+class Node:
+    """`process`: outside its namespaces; killed, it takes the node's first process along."""
+
+    name: str
+    address: str
+    folder: Path
+    group: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def first(self) -> int:
+        text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return int(text.split()[0])
+
+    def enter(self, *command: str) -> tuple[str, ...]:
+        return ("nsenter", "--all", f"--target={self.first}", *command)
+
+    def run(self, *command: str, check: bool = True) -> str:
+        return sh(*self.enter(*command), check=check).stdout
+
+    def journal(self, unit: str) -> str:
+        return self.run("journalctl", "-q", "-u", unit, "-o", "cat", "--no-pager", check=False)
+
+
+@dataclass
+class Fleet:
+    """The nodes of one tier, and the network between them."""
+
+    folder: Path
+    loaded: LoadedStack
+    topology: Topology
+    tier: str
+    holder: subprocess.Popen[bytes] = field(init=False)
+    nodes: dict[str, Node] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
+        mine = Path("/proc/self/ns/net").readlink()
+        until(lambda: Path(f"/proc/{self.holder.pid}/ns/net").readlink() != mine, "the network", 10)
+        self.ip("link", "add", "lan", "type", "bridge")
+        self.ip("addr", "add", f"{CLIENT}/16", "dev", "lan")
+        for device in ("lan", "lo"):
+            self.ip("link", "set", device, "up")
+
+    def ip(self, *words: str) -> None:
+        sh(*self.outside("ip", *words))
+
+    def outside(self, *command: str) -> tuple[str, ...]:
+        """A command in the network of the nodes, where clients are."""
+        return ("nsenter", f"--net=/proc/{self.holder.pid}/ns/net", *command)
+
+    def boot(self, name: str) -> Node:
+        node = self.topology.node(name)
+        folder, number = self.folder / name, node.number
+        for part in ("up", "work", "root", "volume"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        above = unified()
+        assert above and node.volume
+        group = above / f"socle-test-{os.getpid()}-{number}"
+        group.mkdir(exist_ok=True)
+        log = (folder / "console.log").open("ab")
+        flags = ("--cgroup", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child=SIGKILL")
+        script = Path(__file__).with_name("node.sh")
+        process = subprocess.Popen(
+            ["sh", "-c", f'echo $$ > "{group}/cgroup.procs"; exec unshare {" ".join(flags)} sh "$@"', "sh",
+             str(script), str(debian()), str(folder), node.volume.mount],
+            stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        made = self.nodes[name] = Node(name, node.address, folder, group, process)
+        until(lambda: bool(made.first), "a first process", 10)
+        self.ip("link", "add", f"to-{number}", "type", "veth", "peer", "name", "eth0", "netns", str(made.first))
+        self.ip("link", "set", f"to-{number}", "master", "lan", "up")
+        for words in (("link", "set", "lo", "up"), ("addr", "add", f"{node.address}/16", "dev", "eth0"),
+                      ("link", "set", "eth0", "up")):  # fmt: skip
+            sh("nsenter", "--net", f"--target={made.first}", "ip", *words)
+        ready = ("running", "degraded")  # a container loads no kernel modules
+        until(lambda: made.run("systemctl", "is-system-running", check=False).strip() in ready, f"{name} to boot", 60)
+        # the volume is the folder that is bound there; its role needs a block device
+        unit = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/true\n"
+        made.run("sh", "-c", f"printf '{unit}' > /etc/systemd/system/socle-volume.service; systemctl daemon-reload")
+        return made
+
+    def die(self, name: str) -> None:
+        """The host is lost: everything on the node ends at once."""
+        node = self.nodes.pop(name)
+        os.killpg(node.process.pid, signal.SIGKILL)
+        node.process.wait()
+        with contextlib.suppress(RuntimeError):
+            self.ip("link", "del", f"to-{self.topology.node(name).number}")
+        for group in sorted((path for path in node.group.rglob("*") if path.is_dir()), reverse=True):
+            with contextlib.suppress(OSError):
+                group.rmdir()
+        with contextlib.suppress(OSError):
+            node.group.rmdir()
+
+    def close(self) -> None:
+        for name in list(self.nodes):
+            self.die(name)
+        self.holder.kill()
+        self.holder.wait()
+
+    def play(self, *names: str) -> dict[str, Any]:
+        """The tier's role on the nodes (all of them): what Ansible's own callback counts, by node."""
+        opened = vault.open_vault(self.loaded, self.topology)
+        made = outputs.placeholders(self.topology)
+        issuer = self.loaded.cloud.certificates.issuer
+        assert issuer
+        data = inventory.inventory(
+            self.loaded, self.topology, made, opened.public_key, Path(issuer.certificate).read_text()
+        )
+        hosts = data["all"]["children"][self.tier]["hosts"]
+        data["all"]["children"] = {self.tier: {"hosts": {n: hosts[n] for n in (names or hosts) if n in self.nodes}}}
+        for name, own in data["all"]["children"][self.tier]["hosts"].items():
+            own |= {"ansible_connection": "community.docker.nsenter", "ansible_nsenter_pid": self.nodes[name].first}
+        (self.folder / "inventory.json").write_text(json.dumps(data))
+        (self.folder / "secrets.json").write_text(json.dumps({"secrets": dict(opened.values)}))
+        role = {"hosts": "all", "strategy": "ansible.builtin.free",
+                "tasks": [{"ansible.builtin.include_role": {"name": "{{ node.role }}"}}]}  # fmt: skip
+        (self.folder / "site.json").write_text(json.dumps([role]))
+        playbooks = content.folder("playbooks")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.folder / "inventory.json"),
+             "-e", f"@{self.folder / 'secrets.json'}", str(self.folder / "site.json")],
+            env={**kept, "ANSIBLE_CONFIG": str(playbooks / "ansible.cfg"), "ANSIBLE_HOME": str(self.folder / "ansible"),
+                 "ANSIBLE_ROLES_PATH": str(playbooks / "roles"), "ANSIBLE_BECOME": "False", "LC_ALL": "C.UTF-8"},
+            capture_output=True, text=True, check=False, timeout=240,
+        )  # fmt: skip
+        events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"event"')]
+        end = next((event for event in events if event["event"] == "end"), None)
+        bad = [event for event in events if event["event"] in ("failed", "unreachable")]
+        if end is None or bad or done.returncode:
+            raise RuntimeError(json.dumps(bad, indent=1) + done.stderr[-4000:] + done.stdout[-2000:])
+        self.events = events
+        return dict(end["nodes"])
+
+
+@contextlib.contextmanager
+def fleet(stack: Path, tier: str, folder: Path) -> Iterator[Fleet]:
+    """A tier of a stack, booted, with an authority that signs its certificates; nothing is configured yet."""
+    loaded = load_stack(str(stack))
+    issuer = Issuer(certificate=str(folder / "ca.pem"), key=str(folder / "ca.key"))
+    ensure_authority(folder / "ca.pem", folder / "ca.key")
+    loaded = replace(loaded, cloud=loaded.cloud.model_copy(update={"certificates": Certificates(issuer=issuer)}))
+    paths.stack_dir(loaded.name).mkdir(parents=True, exist_ok=True)
+    made = Fleet(folder, loaded, derive(loaded), tier)
+    try:
+        for node in made.topology.tier(tier).nodes:
+            made.boot(node.name)
+        yield made
+    finally:
+        made.close()
+
+
+def until(condition: Any, what: str, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(OSError, RuntimeError, IndexError):
+            if condition():
+                return
+        if time.monotonic() > end:
+            raise TimeoutError(what)
+        time.sleep(0.1)
+
+
+def addresses(made: Fleet) -> Sequence[str]:
+    return [node.address for node in made.topology.tier(made.tier).nodes]
