@@ -29,7 +29,7 @@ from socle.stack.load import LoadedStack
 from socle.topology import Topology, derive
 
 PACKAGES = (
-    "systemd", "dbus", "sudo", "iproute2", "python3", "python3-apt", "python3-psycopg2", "python3-redis", "python3-kombu",
+    "systemd", "dbus", "sudo", "iproute2", "procps", "python3", "python3-apt", "python3-psycopg2", "python3-redis", "python3-kombu",
     "postgresql-17", "patroni", "python3-etcd", "etcd-server", "valkey-server", "valkey-sentinel",
 )  # fmt: skip
 UNITS = ("postgresql", "patroni", "etcd", "valkey-server", "valkey-sentinel")
@@ -138,14 +138,14 @@ class Fleet:
         assert above and node.volume
         group = above / f"socle-test-{os.getpid()}-{number}"
         group.mkdir(exist_ok=True)
-        log = (folder / "console.log").open("ab")
         flags = ("--cgroup", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child=SIGKILL")
         script = Path(__file__).with_name("node.sh")
-        process = subprocess.Popen(
-            ["sh", "-c", f'echo $$ > "{group}/cgroup.procs"; exec unshare {" ".join(flags)} sh "$@"', "sh",
-             str(script), str(debian()), str(folder), node.volume.mount],
-            stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+        with (folder / "console.log").open("ab") as log:
+            process = subprocess.Popen(
+                ["sh", "-c", f'echo $$ > "{group}/cgroup.procs"; exec unshare {" ".join(flags)} sh "$@"', "sh",
+                 str(script), str(debian()), str(folder), node.volume.mount],
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
         made = self.nodes[name] = Node(name, node.address, folder, group, process)
         until(lambda: bool(made.first), "a first process", 10)
         self.ip("link", "add", f"to-{number}", "type", "veth", "peer", "name", "eth0", "netns", str(made.first))
