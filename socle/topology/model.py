@@ -87,9 +87,9 @@ class Container:
 
 @dataclass(frozen=True)
 class Tier:
-    """The identical nodes that do one job. `memory`: of one node, in MiB. `because`: what bound their number, or the written reason for another.
-    `public`: users reach it; `fronted`: by one address in front of all nodes. `promotion`: of a tier that votes, who
-    says what leads when a zone is lost: the majority that is left, or somebody by hand."""
+    """The identical nodes that do one job. `memory`: of one node, in MiB. `because`: what bound their number, or the
+    written reason for another. `public`: users reach it; `fronted`: by one address in front of all nodes. `promotion`:
+    of a tier that votes, who says what leads when a zone is lost: the majority that is left, or somebody by hand."""
 
     name: str
     title: str

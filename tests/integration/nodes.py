@@ -29,12 +29,14 @@ from socle.stack.load import LoadedStack
 from socle.topology import Topology, derive
 
 PACKAGES = (
-    "systemd", "dbus", "sudo", "iproute2", "procps", "python3", "python3-apt", "python3-psycopg2", "python3-redis", "python3-kombu",
+    "systemd", "dbus", "sudo", "iproute2", "procps", "python3", "python3-apt", "python3-psycopg2",
+    "python3-redis", "python3-kombu",
     "postgresql-17", "patroni", "python3-etcd", "etcd-server", "valkey-server", "valkey-sentinel",
 )  # fmt: skip
 UNITS = ("postgresql", "patroni", "etcd", "valkey-server", "valkey-sentinel")
 # as the role has it before the packages come
-OWN_CLUSTER = 'mkdir -p "$1/etc/postgresql-common"; echo create_main_cluster = false > "$1/etc/postgresql-common/createcluster.conf"'
+CLUSTERS = "etc/postgresql-common/createcluster.conf"
+OWN_CLUSTER = f'mkdir -p "$1/etc/postgresql-common"; echo create_main_cluster = false > "$1/{CLUSTERS}"'
 HOLD = "printf 'force-confold\\nforce-unsafe-io\\n' > \"$1/etc/dpkg/dpkg.cfg.d/test\""
 NOT_STARTED = 'for unit in {}; do rm -f "$1/etc/systemd/system/multi-user.target.wants/$unit.service"; done'
 ROOT = Path(os.environ.get("SOCLE_TEST_ROOT", "/var/cache/socle-tests/debian"))

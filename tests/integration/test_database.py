@@ -1,7 +1,7 @@
 """The database's own role on nodes of this machine: PostgreSQL, Patroni and etcd as Debian has them, really voting.
 
-What it shows beyond passing: nothing that was acknowledged is lost when the leader's host dies, and how long it takes until
-somebody else takes rows; with nobody left to copy to, nothing is acknowledged.
+What it shows beyond passing: nothing that was acknowledged is lost when the leader's host dies, and how long it takes
+until somebody else takes rows; with nobody left to copy to, nothing is acknowledged.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,9 @@ ROOT_VIEW = "/mnt"  # of the client, in a mount namespace of its own
 
 def sql(node: Node, text: str, database: str = "meet") -> str:
     """As the superuser, on the node itself."""
-    return node.run("runuser", "-u", "postgres", "--", "psql", "-h", "/run/postgresql", "-XAtqc", text, database).strip()
+    return node.run(
+        "runuser", "-u", "postgres", "--", "psql", "-h", "/run/postgresql", "-XAtqc", text, database
+    ).strip()
 
 
 def leads(node: Node) -> bool:
@@ -167,14 +170,18 @@ def test_a_second_run_changes_nothing_and_nothing_secret_is_in_a_log(three: Flee
 
 def test_it_is_what_its_file_says(three: Fleet) -> None:
     node = leader(three)
-    shown = {name: sql(node, f"show {name}") for name in ("data_checksums", "ssl", "synchronous_commit", "log_statement")}
+    shown = {
+        name: sql(node, f"show {name}") for name in ("data_checksums", "ssl", "synchronous_commit", "log_statement")
+    }
     assert shown == {"data_checksums": "on", "ssl": "on", "synchronous_commit": "on", "log_statement": "ddl"}
     assert sql(node, "select count(*) from pg_authid where rolcanlogin and rolpassword !~ '^SCRAM-SHA-256'") == "0"
     supers = sql(node, "select string_agg(rolname, ',') from pg_authid where rolsuper")
     assert supers == "postgres"
     assert sql(node, "select rolpassword is null from pg_authid where rolname = 'postgres'") == "t"
     assert sql(node, "select count(*) from pg_available_extensions where name = 'pg_trgm'") == "1"
-    assert sql(node, "set role meet; create extension pg_trgm; select similarity('visio', 'vision') > 0.5").endswith("t")
+    assert sql(node, "set role meet; create extension pg_trgm; select similarity('visio', 'vision') > 0.5").endswith(
+        "t"
+    )
     assert sql(node, "select string_agg(datname, ',' order by datname) from pg_database where not datistemplate") == (
         "meet,postgres,probe"
     )
@@ -216,11 +223,7 @@ def test_who_comes_back_follows_and_one_made_anew_joins_again(three: Fleet) -> N
 def test_a_restart_hands_over_first_and_clients_hardly_notice(three: Fleet) -> None:
     """A memory of another size is a restart of PostgreSQL on every node: replicas first, the leader last and once."""
     before = leader(three).name
-    tiers = tuple(
-        _with_memory(tier, 700) if tier.name == "database" else tier for tier in three.topology.tiers
-    )
-    from dataclasses import replace
-
+    tiers = tuple(_with_memory(tier, 700) if tier.name == "database" else tier for tier in three.topology.tiers)
     three.topology = replace(three.topology, tiers=tiers)
     with Writer(three) as writer:
         writer.more(50, 60)
@@ -229,7 +232,7 @@ def test_a_restart_hands_over_first_and_clients_hardly_notice(three: Fleet) -> N
     assert {number for number, _gap, _server in writer.rows} <= kept(three)
     assert {sql(node, "show shared_buffers", "postgres") for node in three.nodes.values()} == {"111MB"}
     servers = [server for _number, _gap, server in writer.rows]
-    changes = sum(a != b for a, b in zip(servers, servers[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(servers))
     gap = max(gap for _number, gap, _server in writer.rows)
     print(f"\nrolling restart: {changes} change of leader, {gap:.1f} s without a row")  # noqa: T201
     assert (changes, leader(three).name != before) == (1, True)
@@ -237,8 +240,6 @@ def test_a_restart_hands_over_first_and_clients_hardly_notice(three: Fleet) -> N
 
 
 def _with_memory(tier: Any, memory: int) -> Any:
-    from dataclasses import replace
-
     return replace(tier, memory=memory)
 
 
@@ -264,12 +265,23 @@ def test_with_no_replica_left_nothing_is_acknowledged(three: Fleet) -> None:
 
 def test_a_client_in_clear_or_from_elsewhere_is_turned_away(three: Fleet) -> None:
     node = leader(three)
-    said = node.run("sh", "-c", f"psql 'host={node.address} dbname=meet user=meet sslmode=require' -c 'select 1' 2>&1", check=False)
+    said = node.run(
+        "sh", "-c", f"psql 'host={node.address} dbname=meet user=meet sslmode=require' -c 'select 1' 2>&1", check=False
+    )
     assert "no pg_hba.conf entry" in said, "a database node is no client of the application's data"
-    said = node.run("sh", "-c", f"psql 'host={node.address} dbname=probe user=probe sslmode=disable' -c 'select 1' 2>&1", check=False)
+    said = node.run(
+        "sh",
+        "-c",
+        f"psql 'host={node.address} dbname=probe user=probe sslmode=disable' -c 'select 1' 2>&1",
+        check=False,
+    )
     assert "no encryption" in said
     plain = f"https://{node.address}:{three.topology.flows.get('database-leader').port}/switchover"
-    code = "import ssl,sys,urllib.request as u\nc=ssl._create_unverified_context()\ntry: u.urlopen(u.Request(sys.argv[1],b'{}',method='POST'),context=c)\nexcept u.HTTPError as e: print(e.code)"
+    code = (
+        "import ssl, sys, urllib.request as u\nc = ssl._create_unverified_context()\n"
+        "try: u.urlopen(u.Request(sys.argv[1], b'{}', method='POST'), context=c)\n"
+        "except u.HTTPError as e: print(e.code)"
+    )
     assert node.run("python3", "-c", code, plain).strip() in ("401", "403")
 
 
@@ -289,4 +301,6 @@ def test_a_single_node_does_the_same_alone(private: Path) -> None:
             writer.more(50, 120)
         assert {number for number, _gap, _server in writer.rows} <= kept(made)
         print(f"\nalone: {max(gap for _n, gap, _s in writer.rows):.1f} s from the power cut to the next row")  # noqa: T201
-        assert re.search(r"^hostssl meet meet ", made.nodes[name].run("cat", "/var/lib/postgresql/data/pg_hba.conf"), re.M)
+        assert re.search(
+            r"^hostssl meet meet ", made.nodes[name].run("cat", "/var/lib/postgresql/data/pg_hba.conf"), re.M
+        )

@@ -2,8 +2,8 @@
 
     python3 writer.py HOSTS PORT DATABASE USER CA    the password is read from standard input
 
-Each line it prints is one row that was acknowledged: its number, the seconds since the one before, and who took it. Runs
-with Debian's Python and psycopg, in a node's root; the number is printed after the commit returned, never before.
+Each line it prints is one row that was acknowledged: its number, the seconds since the one before, and who took it. It
+runs with Debian's Python and psycopg, in a node's root; the number is printed after the commit returned, never before.
 """
 
 import sys
@@ -30,7 +30,7 @@ while True:
                 cursor.execute("insert into written values (%s)", (number,))
                 channel.commit()
                 now = time.monotonic()
-                print(number, round(now - last, 3), server, flush=True)
+                print(number, round(now - last, 3), server, flush=True)  # noqa: T201
                 last = now
                 time.sleep(0.02)
     except psycopg2.Error:

@@ -11,7 +11,7 @@ import jinja2
 import pytest
 import yaml
 
-from socle.nodes import inventory, outputs, render
+from socle.nodes import inventory, outputs, render, variables
 from socle.stack import load_stack
 from socle.topology import derive
 from socle.topology.openings import openings
@@ -189,3 +189,47 @@ def test_the_cache_is_the_bus_s_role_with_its_own_names_secrets_and_rights() -> 
     memory = topology.tier("cache").memory
     assert f"\nmaxmemory {int(memory * 0.6)}mb\n" in files["cache", "/etc/valkey/valkey.conf"]
     assert "\nmaxmemory " not in files["bus", "/etc/valkey/valkey.conf"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_database_lets_in_whom_the_matrix_names_each_to_what_is_his(stack: str) -> None:
+    topology = derive(load_stack(stack))
+    if not topology.has("database"):
+        assert not [key for key in rendered(stack) if key[0] == "database"]
+        return
+    own = [node.address for node in topology.tier("database").nodes]
+    clients = [n.address for t in topology.tiers for n in t.nodes if t.name in ("application", "workers")]
+    config = yaml.safe_load(rendered(stack)["database", "/etc/patroni/config.yml"])
+    lines = [line.split() for line in config["postgresql"]["pg_hba"]]
+    assert {tuple(words[:4]) for words in lines if words[0] != "local"} == {
+        *(("hostssl", "meet", "meet", f"{address}/32") for address in clients),
+        *(("hostssl", *who, f"{address}/32") for address in own
+          for who in (("replication", "replication"), ("postgres", "rewind"), ("probe", "probe"))),
+    }  # fmt: skip
+    assert [words[1:] for words in lines if words[0] == "local"] == [
+        ["all", "postgres", "peer"], ["postgres", "monitoring", "scram-sha-256"]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_what_the_database_acknowledges_is_on_two_nodes_where_there_are_two(stack: str) -> None:
+    topology = derive(load_stack(stack))
+    if topology.has("database"):
+        several = len(topology.tier("database").nodes) > 1
+        shared = yaml.safe_load(rendered(stack)["database", "/etc/patroni/config.yml"])["bootstrap"]["dcs"]
+        assert (shared["synchronous_mode"], shared["synchronous_mode_strict"]) == (several, several)
+        assert shared["loop_wait"] + 2 * shared["retry_timeout"] <= shared["ttl"], "Patroni would change them itself"
+        assert "\nsynchronous_commit = on\n" in rendered(stack)["database", "/etc/patroni/postgresql.conf"]
+
+
+def test_a_replica_in_step_is_known_by_what_all_nodes_of_the_tier_share() -> None:
+    loaded = load_stack("twozones")
+    topology = derive(loaded)
+    nodes = outputs.placeholders(topology)
+    common = variables.common(loaded, topology, nodes, "key", "trust\n")
+    common["secrets"] = render.placeholder_secrets(topology)
+    tags = set()
+    for node in topology.tier("database").nodes:
+        own = {**common, **variables.of_node(topology, node, nodes), **render.FOUND}
+        tags.add(yaml.safe_load(render.node_files("database", own)["/etc/patroni/config.yml"])["tags"]["configured"])
+    assert len(tags) == 1

@@ -1,4 +1,4 @@
-"""The modules of the database's role: what they decide, and what they do against a small server of etcd's and Patroni's."""
+"""The modules of the database's role: what they decide, and what they do against a small server of the tests."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def answering(folder: Path, address: str, port: int, answer: Answers) -> Iterato
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = do_PATCH = _any  # noqa: N815  as the library wants them
+        do_GET = do_POST = do_PATCH = _any
 
         def log_message(self, *_: object) -> None:
             pass
@@ -200,7 +200,9 @@ def test_a_leader_hands_over_before_it_restarts_and_the_others_restart_at_once(p
         if method != "GET":
             asked.append((path, body))
         if path == "/switchover":
-            members.update(cluster(member("one", pending_restart=True), member("two", "leader"), member("three", "sync_standby")))
+            members.update(
+                cluster(member("one", pending_restart=True), member("two", "leader"), member("three", "sync_standby"))
+            )
         if path == "/restart":
             members["one"] = member("one")
         return 200, {"members": list(members.values())}
@@ -244,7 +246,15 @@ def test_a_patroni_that_is_not_there_is_an_error_in_words(pki: Path) -> None:
 
 
 def test_a_client_gives_all_nodes_and_verifies_who_answers() -> None:
-    given = {"port": 5, "database": "d", "username": "u", "password": "p", "ca": "/ca.pem", "nodes": ["a", "b"], "here": "a"}
+    given = {
+        "port": 5,
+        "database": "d",
+        "username": "u",
+        "password": "p",
+        "ca": "/ca.pem",
+        "nodes": ["a", "b"],
+        "here": "a",
+    }
     seen: list[dict[str, Any]] = []
 
     class Driver:
@@ -257,7 +267,11 @@ def test_a_client_gives_all_nodes_and_verifies_who_answers() -> None:
 
     with pytest.raises(CLIENT.Refused, match="no node takes a row: nobody answers"):
         CLIENT.row_taken(Driver(), given)
-    assert (seen[0]["host"], seen[0]["target_session_attrs"], seen[0]["sslmode"]) == ("a,b", "read-write", "verify-full")
+    assert (seen[0]["host"], seen[0]["target_session_attrs"], seen[0]["sslmode"]) == (
+        "a,b",
+        "read-write",
+        "verify-full",
+    )
 
 
 def test_only_a_refusal_for_being_in_clear_counts() -> None:

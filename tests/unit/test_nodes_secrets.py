@@ -115,6 +115,19 @@ def test_a_certificate_has_its_names_ninety_days_and_the_authority(signed: Loade
     found.verify_directly_issued_by(x509.load_pem_x509_certificate(Path(issuer.certificate).read_bytes()))
 
 
+def test_the_database_s_certificate_alone_is_a_client_s_too(signed: LoadedStack) -> None:
+    opened = vault.open_vault(signed, derive(signed))
+    client = x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH
+    pairs = {name: value for name, value in opened.values.items() if name.endswith("_certificate")}
+    purposes = {
+        name: leaf(pair).extensions.get_extension_for_class(x509.ExtendedKeyUsage) for name, pair in pairs.items()
+    }
+    assert [name for name, usage in purposes.items() if client in usage.value] == ["database_certificate"]
+    assert "database.visio.exemple.example" in str(
+        leaf(pairs["database_certificate"]).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    )
+
+
 @pytest.mark.parametrize(("days", "renewed"), [(59, False), (61, True)])
 def test_a_certificate_is_renewed_thirty_days_before_its_end(signed: LoadedStack, days: int, renewed: bool) -> None:
     topology = derive(signed)

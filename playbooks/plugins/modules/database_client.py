@@ -101,7 +101,8 @@ def row_taken(driver, given):
             with channel, channel.cursor() as cursor:
                 cursor.execute("create table if not exists seen (node text primary key, at timestamptz not null)")
                 cursor.execute(
-                    "insert into seen values (%s, now()) on conflict (node) do update set at = excluded.at returning at",
+                    "insert into seen values (%s, now())"
+                    " on conflict (node) do update set at = excluded.at returning at",
                     (given["here"],),
                 )
                 written = cursor.fetchone()[0]

@@ -8,7 +8,7 @@ module: etcd_member
 short_description: Makes a node a member of an etcd cluster before its etcd starts with an empty folder
 description:
   - Asks the other nodes. Where nobody answers, all begin together.
-  - Where a cluster answers, the node is made a member of it; one that had the node's address and lost its data is removed.
+  - Where a cluster answers, the node is made a member of it; one that had its address and lost its data is removed.
 options:
   nodes:
     description: Name and address of every node that is to be a member.
@@ -74,6 +74,7 @@ cluster:
   returned: success
 """
 
+import contextlib  # noqa: E402
 import json  # noqa: E402
 import ssl  # noqa: E402
 import urllib.error  # noqa: E402
@@ -109,7 +110,7 @@ def cluster(peers, names):
 
 def asked(address, port, trust, path, body):
     """The answer of one node. Raises OSError where it does not answer, Refused where it answers with an error."""
-    question = urllib.request.Request(  # noqa: S310  https alone
+    question = urllib.request.Request(
         f"https://{address}:{port}/v3/cluster/{path}", data=json.dumps(body).encode(), method="POST"
     )
     try:
@@ -117,10 +118,8 @@ def asked(address, port, trust, path, body):
             return json.load(answer)
     except urllib.error.HTTPError as error:
         text = error.read().decode(errors="replace")
-        try:
+        with contextlib.suppress(ValueError):
             text = json.loads(text).get("message", text)
-        except ValueError:
-            pass
         raise Refused(text) from None
 
 

@@ -23,6 +23,7 @@ SYSCTL = (
 )
 CAP_SYS_TIME = 25
 METADATA = ("169.254.169.254", 80)  # the cloud's service of instance metadata
+TLS = ("/etc/nginx/tls", "/etc/turnserver", "/etc/valkey/tls", "/etc/patroni/tls")
 PACKAGE_SOURCES = "/etc/apt/sources.list.d/*.sources"
 PATIENCE = 2  # seconds for a connection; what is dropped never answers
 
@@ -77,7 +78,7 @@ def failed_units():
 
 def services():
     units = ("ssh", "nftables", "chrony", "systemd-journald", "systemd-resolved", "livekit", "coturn", "nginx",
-             "keepalived", "unbound", "valkey-server", "apparmor", "auditd")
+             "keepalived", "unbound", "valkey-server", "patroni", "etcd", "apparmor", "auditd")
     return {unit: subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False).stdout.strip()
             for unit in units}
 
@@ -179,7 +180,7 @@ def accounts():
 
 def certificates():
     found = {}
-    for path in glob.glob("/etc/nginx/tls/*.crt") + glob.glob("/etc/turnserver/*.crt") + glob.glob("/etc/valkey/tls/*.crt"):
+    for path in (one for folder in TLS for one in sorted(glob.glob(folder + "/*.crt"))):
         text = run("openssl", "x509", "-in", path, "-noout", "-enddate")
         found[path] = text.partition("=")[2].strip() or None
     return found
