@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from socle import content
 from socle.probe.model import Check, Spot
 from socle.topology.flows import Flow, Place
 from socle.topology.model import Topology
+from socle.topology.tiers import has_role
 
 # Sockets of these exist only while somebody uses them: a relay's allocations, a DHCP client's renewal.
 ON_DEMAND = ("relay", "dhcp-answer")
@@ -70,7 +70,7 @@ def judge(topology: Topology, spot: Spot, listeners: Sequence[Listener]) -> Chec
 
 def _served(flow: Flow) -> bool:
     """Whether somebody is to listen for it already: nothing runs yet on a tier without a role, at either end."""
-    return flow.source != Place.LOOPBACK and all(content.has_role(end) for end in flow.ends)
+    return flow.source != Place.LOOPBACK and all(has_role(end) for end in flow.ends)
 
 
 def _names(flows: Iterable[Flow]) -> list[str]:

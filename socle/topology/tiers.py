@@ -6,8 +6,11 @@ A tier without a role in playbooks/ is made and hardened, and nothing runs on it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from socle import content
 
 Level = Literal["minimal", "intermediary", "enhanced"]
 Public = Literal["", "each", "front"]
@@ -76,3 +79,12 @@ TIERS: dict[str, TierKind] = {
 def role_of(tier: str) -> str:
     """The role of a tier's nodes; it may not be there yet."""
     return TIERS[tier].role or tier
+
+
+def has_role(tier: str) -> bool:
+    """Whether playbooks/ has a role for the tier; without one its nodes are hardened and nothing runs on them."""
+    return content.has_role(role_of(tier))
+
+
+def without_role(tiers: Iterable[str]) -> list[str]:
+    return [tier for tier in tiers if not has_role(tier)]
