@@ -216,6 +216,26 @@ def test_a_leader_hands_over_before_it_restarts_and_the_others_restart_at_once(p
     assert "not to be shown" not in str(done)
 
 
+def test_handing_over_is_a_restart_too_and_is_waited_for(pki: Path) -> None:
+    members, asked = dict(SOUND) | cluster(member("one", "leader", pending_restart=True)), []
+
+    def answer(method: str, path: str, _body: dict[str, Any]) -> tuple[int, Any]:
+        if method != "GET":
+            asked.append(path)
+            members.update(
+                cluster(member("one", state="stopping"), member("two", "leader"), member("three", "sync_standby"))
+            )
+        elif len(asked) == 1:
+            asked.append("looked again")
+        elif asked:
+            members["one"] = member("one")
+        return 200, {"members": list(members.values())}
+
+    with answering(pki, "127.0.0.1", 0, answer) as port:
+        done = patroni(pki, port, "current")
+    assert (done["action"], asked) == (["leader now two"], ["/switchover", "looked again"])
+
+
 def test_a_leader_without_a_replica_in_step_is_not_restarted(pki: Path) -> None:
     members = [member("one", "leader", pending_restart=True), member("two", state="stopped")]
     with answering(pki, "127.0.0.1", 0, lambda *_: (200, {"members": members})) as port:

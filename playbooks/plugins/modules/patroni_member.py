@@ -247,7 +247,7 @@ def share(patroni, given, change):
     return [f"now shared: {name}" for name in found]
 
 
-def hand_over(patroni, members, node):
+def hand_over(patroni, members, node, patience):
     """Makes another node lead; nothing where no other can, as a node alone."""
     other = successor(members, node)
     if not other:
@@ -255,8 +255,17 @@ def hand_over(patroni, members, node):
             raise Refused("no replica is in step with the leader: it is not restarted")
         return []
     patroni.ask("/switchover", "POST", {"leader": node, "candidate": other}, HANDED_OVER)
-    until(lambda: "" if not leads(patroni.members().get(node, {})) else "still leads", HANDED_OVER, "the switchover")
+    until(lambda: not_following(patroni.members(), node), patience, "after the switchover")
     return [f"leader now {other}"]
+
+
+def not_following(members, node):
+    """Why a node that has handed over does not follow yet, in words: Patroni restarts it as a replica, and takes no
+    other wish meanwhile."""
+    own = members.get(node, {})
+    if leads(own):
+        return f"{node} still leads"
+    return "" if at_work(own) else f"{node} is {own.get('state', 'unknown to Patroni')}"
 
 
 def bring_up_to_date(module, patroni, given):
@@ -266,13 +275,13 @@ def bring_up_to_date(module, patroni, given):
         return []
     if module.check_mode:
         return ["PostgreSQL restarted"]
-    done = hand_over(patroni, members, node) if leads(own) else []
+    done = hand_over(patroni, members, node, given["patience"]) if leads(own) else []
     if given["restart"]:
         rc, _out, err = module.run_command(["systemctl", "restart", "patroni.service"])
         if rc != 0:
             raise Refused(f"patroni.service does not restart: {err.strip()}")
         done.append("Patroni restarted")
-    else:
+    elif not done or patroni.members().get(node, {}).get("pending_restart"):  # handing over was a restart, too
         patroni.ask("/restart", "POST", {}, given["patience"])
         done.append("PostgreSQL restarted")
     until(lambda: back(patroni.members(), node), given["patience"], "after its restart")
