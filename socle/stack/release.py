@@ -17,11 +17,32 @@ class ContainerImage(Section):
     reference: Word
     version: Word
     digest: Annotated[str | None, Field(pattern=r"^sha256:[0-9a-f]{64}$")] = None
+    signed_by: Annotated[
+        str | None, Field(pattern=r"^-----BEGIN PUBLIC KEY-----\s", description="PEM; cosign signatures are its")
+    ] = None
+    sbom: Annotated[bool, Field(description="Whether its bill of materials is published beside it")] = False
+    stand_in: Annotated[bool, Field(description="Made by a lab in the place of what it is called")] = False
+
+    @property
+    def repository(self) -> str:
+        """Its name without the registry that published it."""
+        host, _slash, rest = self.reference.partition("/")
+        return rest if rest and _is_host(host) else self.reference
+
+    @property
+    def published_by(self) -> str:
+        host, _slash, rest = self.reference.partition("/")
+        return host if rest and _is_host(host) else "docker.io"
 
     @property
     def pinned(self) -> str | None:
         """`reference@digest`, or None while no digest is recorded."""
         return f"{self.reference}@{self.digest}" if self.digest else None
+
+
+def _is_host(first: str) -> bool:
+    """As every client of registries tells a host from the first word of a name."""
+    return "." in first or ":" in first or first == "localhost"
 
 
 class Release(Section):
@@ -30,6 +51,10 @@ class Release(Section):
     supported_until: Day
     images: dict[str, ContainerImage]
     packages: Annotated[dict[Word, Word], Field(default_factory=dict, description="Debian package -> version prefix")]
+
+    @property
+    def stand_ins(self) -> list[str]:
+        return [name for name, image in self.images.items() if image.stand_in]
 
 
 class Overlay(Section):
