@@ -252,6 +252,11 @@ CODES: dict[str, Code] = {
         "The machine's apt has no source of Debian packages, from which the lab is built.",
         "Use a Debian machine, or add the source that the error names.",
     ),
+    "SOC-6021": Code(
+        "SOCLE_IMAGES names a folder that holds no readable SHA256SUMS.",
+        "Name a folder with OCI archives (IMAGE.tar) and their SHA256SUMS, or unset the variable.",
+    ),
+    "SOC-6022": Code("An archive of SOCLE_IMAGES is missing, or is not its checksum's.", _ARCHIVE),
     "SOC-7001": Code("The machine refused a file or a connection.", "The error names it: check rights and space."),
     "SOC-7102": Code("The passphrase file does not exist.", "Check the variable that names it."),
     "SOC-7103": Code("The disk that keeps the state is full.", "Free space; the state is whole."),

@@ -75,6 +75,6 @@ def verify(stack: str, host: str | None, as_json: bool) -> None:
         words = {"pass": _("ok"), "fail": _("FAILS"), "unknown": _("unknown")}
         head = (_("image"), _("what"), _("result"), _("seen"))
         click.echo(table(head, [(one.image, one.what, words[one.outcome], one.seen) for one in result.checks]))
-        for name in meant.release.stand_ins:
+        for name in meant.release.stand_ins():
             click.echo("! " + _("{image}: a stand-in, not La Suite Meet").format(image=name))
     proof.require(result)

@@ -14,7 +14,7 @@ from socle.messages import _
 
 GROUPS = tuple(api.group for api in OPTIONAL)
 ALL = "all"
-KEPT = ("SOCLE_CACHE", "SOCLE_LANG", "SOCLE_STACKS", "XDG_CACHE_HOME", "SOCLE_DEBUG")
+KEPT = ("SOCLE_CACHE", "SOCLE_IMAGES", "SOCLE_LANG", "SOCLE_STACKS", "XDG_CACHE_HOME", "SOCLE_DEBUG")
 
 
 def require_root() -> None:

@@ -20,9 +20,9 @@ from socle.lab import (
     authority,
     configuration,
     console,
-    container_image,
     credential,
     down,
+    images,
     layers,
     link,
     machine,
@@ -89,7 +89,7 @@ def up(asked: Iterable[str] = ()) -> None:
     Raises MachineError; what is done stays done, and the next call goes on from there.
     """
     where = wiring.wiring()
-    if running_and_ready(asked):
+    if running_and_ready(asked) and images.current():
         hand_out(where, passwords.load(wiring.SECRETS, SERVICE_USERS))
         console.say(_("the lab is up"))
         return
@@ -123,7 +123,7 @@ def up(asked: Iterable[str] = ()) -> None:
     link.connect(where, world.pid(), stack.userland.path / "root", host.resolvers)
     wait_for_services(("keystone", "tls"))
     once_it_answers(lambda: hand_out(where, secrets))
-    offer(where, secrets, stack, groups)
+    offer(where, secrets, stack, host, groups)
     wait_for_services(())
     write_file(READY, json.dumps({"groups": groups, "at": time.time()}))
     console.say(_("the lab is up: {url}").format(url=f"https://{where.services}:5000/v3"))
@@ -307,7 +307,9 @@ def wait_for_services(names: tuple[str, ...]) -> None:
             time.sleep(0.1)
 
 
-def offer(where: wiring.Wiring, secrets: dict[str, str], stack: Layers, groups: Sequence[str]) -> None:
+def offer(
+    where: wiring.Wiring, secrets: dict[str, str], stack: Layers, host: machine.Machine, groups: Sequence[str]
+) -> None:
     """Image, flavours, zones, network, volume type, optional services: each as soon as its service answers."""
     disk = stack.node_image.path / "disk.raw"
     needs: list[tuple[str, tuple[str, ...], Callable[[Any], None]]] = [
@@ -316,9 +318,9 @@ def offer(where: wiring.Wiring, secrets: dict[str, str], stack: Layers, groups: 
         (_("offer flavours and zones, wait for the compute hosts"), ("nova",), lambda cloud: computing(cloud, where)),
         (_("offer the volume type"), ("cinder",), lambda cloud: storage(cloud, where)),
         (
-            _("offer the container image"),
+            _("offer the container images"),
             ("registry",),
-            lambda _cloud: container_image.offer(f"registry.{where.domain}"),
+            lambda _cloud: images.offer(f"registry.{where.domain}", host),
         ),
     ]
     for group in (optional.GROUPS[name] for name in groups):

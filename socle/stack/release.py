@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from pydantic import Field
 from socle.stack.model import Day, Line, Section, Word
 
 NEEDED_IMAGES = ("livekit",)  # what the roles deploy
+USED_BY = {"meet-backend": ("application", "workers"), "meet-frontend": ("application",)}  # image: tiers that run it
 
 
 class ContainerImage(Section):
@@ -52,9 +54,11 @@ class Release(Section):
     images: dict[str, ContainerImage]
     packages: Annotated[dict[Word, Word], Field(default_factory=dict, description="Debian package -> version prefix")]
 
-    @property
-    def stand_ins(self) -> list[str]:
-        return [name for name, image in self.images.items() if image.stand_in]
+    def stand_ins(self, tiers: Iterable[str] | None = None) -> list[str]:
+        """Images that a lab made in the place of the real ones: all, or those that these tiers run."""
+        asked = None if tiers is None else set(tiers)
+        names = [name for name, image in self.images.items() if image.stand_in]
+        return [name for name in names if asked is None or asked & set(USED_BY.get(name, asked))]
 
 
 class Overlay(Section):
