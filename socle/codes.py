@@ -257,6 +257,8 @@ CODES: dict[str, Code] = {
         "Name a folder with OCI archives (IMAGE.tar) and their SHA256SUMS, or unset the variable.",
     ),
     "SOC-6022": Code("An archive of SOCLE_IMAGES is missing, or is not its checksum's.", _ARCHIVE),
+    "SOC-6023": Code("npm is missing, and the lab's identity provider comes by it.", "apt-get install npm"),
+    "SOC-6024": Code("The stack names an identity provider in the lab's domain that the lab does not have.", _MEND),
     "SOC-7001": Code("The machine refused a file or a connection.", "The error names it: check rights and space."),
     "SOC-7102": Code("The passphrase file does not exist.", "Check the variable that names it."),
     "SOC-7103": Code("The disk that keeps the state is full.", "Free space; the state is whole."),

@@ -22,7 +22,7 @@ PACKAGES = (
     "mariadb-server", "rabbitmq-server", "memcached", "bind9", "bind9-utils", "bind9-dnsutils", "haproxy",
     "ovn-central", "ovn-host", "openvswitch-switch", "ethtool", "nftables", "iproute2", "iputils-ping",
     "systemd-container", "e2fsprogs", "qemu-utils", "procps", "ca-certificates",
-    "docker-registry", "apt-cacher-ng", "chrony",
+    "docker-registry", "apt-cacher-ng", "chrony", "nodejs",
     "python3-venv", "python3-dev", "build-essential", "pkg-config", "libpcre2-dev",
 )  # fmt: skip
 NODE_PACKAGES = (

@@ -38,6 +38,7 @@ from socle.lab import (
 )
 from socle.lab.apis import SERVICE_USERS
 from socle.lab.console import phase
+from socle.lab.optional import identity
 from socle.lab.optional.group import Group
 from socle.messages import _
 
@@ -83,14 +84,16 @@ class Layers:
             list(pool.map(chain, chains))
 
 
-def up(asked: Iterable[str] = ()) -> None:
-    """`asked`: optional groups, beside those that the lab has.
+def up(asked: Iterable[str] = (), domains: Iterable[str] = ()) -> None:
+    """`asked`: optional groups, beside those that the lab has; `domains`: of stacks whose users log in here.
 
     Raises MachineError; what is done stays done, and the next call goes on from there.
     """
     where = wiring.wiring()
     if running_and_ready(asked) and images.current():
-        hand_out(where, passwords.load(wiring.SECRETS, SERVICE_USERS))
+        secrets = passwords.load(wiring.SECRETS, SERVICE_USERS)
+        identity.admit(where, secrets, domains)
+        hand_out(where, secrets)
         console.say(_("the lab is up"))
         return
     preflight.require_programs()
@@ -109,14 +112,17 @@ def up(asked: Iterable[str] = ()) -> None:
     secrets = passwords.load(wiring.SECRETS, SERVICE_USERS)
     access.prepare()
     groups = optional.remember(asked)
+    identity.remember(domains)
     if not world.pid():
         with phase(_("configure")):
             configure(host, where, secrets, stack)
+            prepare(where, secrets, groups)
             list_services(where, groups)
             write_file(LAYERS, json.dumps(stack.names))
         with phase(_("namespaces")):
             boot(stack)
     else:
+        prepare(where, secrets, groups)
         list_services(where, groups)
         world.reread()
         world.inside(["nft", "-f", f"{wiring.INSIDE}/etc/{FIREWALL}"])
@@ -127,6 +133,11 @@ def up(asked: Iterable[str] = ()) -> None:
     wait_for_services(())
     write_file(READY, json.dumps({"groups": groups, "at": time.time()}))
     console.say(_("the lab is up: {url}").format(url=f"https://{where.services}:5000/v3"))
+
+
+def prepare(where: wiring.Wiring, secrets: dict[str, str], groups: Sequence[str]) -> None:
+    for name in groups:
+        optional.GROUPS[name].prepare(where, secrets)
 
 
 def running_and_ready(asked: Iterable[str] = ()) -> bool:
@@ -189,7 +200,8 @@ def configure(host: machine.Machine, where: wiring.Wiring, secrets: dict[str, st
     for name, text in surroundings.named(where, host, secrets).items():
         if name.endswith(".zone"):
             target = wiring.DATA / "named" / name
-            if not target.exists():  # a zone that was updated stays as it is
+            # a zone that was updated stays as it is; nobody updates the lab's own, and older data may have fewer names
+            if target.stem == where.domain or not target.exists():
                 write_file(target, text)
         else:
             write_file(etc / "named" / name, text)
