@@ -94,6 +94,10 @@ CODES: dict[str, Code] = {
     "SOC-1408": Code("It is not said which registry is meant.", "Give --registry HOST[:PORT], or name a stack."),
     "SOC-1409": Code("The registry's certificate authority cannot be read.", "Check `ca_certificate` of the cloud."),
     "SOC-1410": Code("A key of the release is none that signatures are checked with.", _MEND),
+    "SOC-1411": Code(
+        "Images are mirrored by digest, and the release records none for this one.",
+        "Check that the digest in the hint is the publisher's, and record it in the release file.",
+    ),
     "SOC-1501": Code(
         "git is missing, or the folder of the stack is in no git repository.", "Install git, or compare files."
     ),

@@ -56,6 +56,32 @@ def import_(archives: tuple[Path, ...], host: str | None, stack: str | None, as_
 
 @images.command()
 @click.argument("stack", metavar="STACK|RELEASE")
+@click.option("--registry", "host", metavar=REGISTRY, help="Push there; default: the registry of the stack's cloud.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def mirror(stack: str, host: str | None, as_json: bool) -> None:
+    """Copy a release's images from their publishers' registries, by digest.
+
+    Signatures, attestations and bills of materials come along. What the target has is not sent again. Credentials of
+    both sides come from the standard file (auth.json).
+    """
+    from dataclasses import asdict
+
+    from socle.images import mirror as copying
+    from socle.images import wanted
+    from socle.images.registry import Registry
+    from socle.table import table
+
+    meant = wanted.of(stack, published=True)
+    done = list(copying.mirror(meant.release, wanted.registry(host, meant.cloud), Registry, _say))
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in done], indent=2))
+        return
+    head = (_("name"), _("version"), _("beside it"), _("digest"))
+    click.echo(table(head, [(one.name, one.version, one.beside, one.digest) for one in done]))
+
+
+@images.command()
+@click.argument("stack", metavar="STACK|RELEASE")
 @click.option("--registry", "host", metavar=REGISTRY, help="Look there; default: the registry of the stack's cloud.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def verify(stack: str, host: str | None, as_json: bool) -> None:

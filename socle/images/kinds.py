@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,6 +101,13 @@ def document(data: bytes, kind: str = "") -> Document:
         raise Malformed(f"neither a manifest nor an index: {kind or 'no type'}")
     subject = descriptor(raw["subject"]) if raw.get("subject") else None
     return Document(kind, (), descriptor(raw.get("config")), _list(raw, "layers"), subject)
+
+
+def index(children: Iterable[Descriptor]) -> bytes:
+    """As it is pushed."""
+    listed = [one.record() for one in children]
+    whole = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed}
+    return json.dumps(whole, separators=(",", ":")).encode()
 
 
 def mapping(data: bytes) -> dict[str, Any]:

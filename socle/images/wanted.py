@@ -23,8 +23,11 @@ class Wanted:
     cloud: Cloud | None
 
 
-def of(argument: str) -> Wanted:
-    """`argument`: a stack's name or file, or a release. Raises InputError."""
+def of(argument: str, *, published: bool = False) -> Wanted:
+    """`argument`: a stack's name or file, or a release. `published`: as the release file says, without a lab's overlay.
+
+    Raises InputError.
+    """
     if release := load_release(argument):
         return Wanted(release, None)
     names = [*known_stacks(), *known_releases()]
@@ -33,7 +36,8 @@ def of(argument: str) -> Wanted:
             "SOC-1001", "no such stack or release: {name}", hint=suggestion(argument, names), name=argument
         )
     loaded = load_stack(argument)
-    return Wanted(loaded.release, loaded.cloud)
+    release = load_release(loaded.stack.release) if published else None
+    return Wanted(release or loaded.release, loaded.cloud)
 
 
 def registry(named: str | None, cloud: Cloud | None) -> Registry:

@@ -271,7 +271,7 @@ def test_every_translated_value_has_a_declared_source() -> None:
     assert found == set(values())
 
 
-IMAGES = (["images", "import"], ["images", "verify"])
+IMAGES = (["images", "import"], ["images", "mirror"], ["images", "verify"])
 LINES = (
     *(
         [*verb, "--help"]
