@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+import ssl
 import subprocess
 import tarfile
 import threading
@@ -245,10 +246,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def small_registry() -> Iterator[Store]:
+def small_registry(tls: ssl.SSLContext | None = None) -> Iterator[Store]:
     store = Store()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Handler,), {"store": store}))
     server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     store.host = f"127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

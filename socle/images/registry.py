@@ -10,46 +10,29 @@ import base64
 import hashlib
 import json
 import re
-import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO
-from urllib.parse import urljoin, urlsplit
+from typing import IO, BinaryIO
+from urllib.parse import urlsplit
 
 import requests
-from requests import adapters, exceptions, utils
+from requests import exceptions
 
 from socle.engine.patience import PATIENCE, Patience
 from socle.engine.session import retry_after
 from socle.errors import CloudError, InputError, SocleError
 from socle.images import kinds
-from socle.images.credentials import HUB, HUB_HOST, Login, login
+from socle.images.credentials import Login, login
 from socle.images.kinds import Descriptor, Malformed
+from socle.images.transport import Transport
 
 CHUNK = 16 << 20  # bytes sent at once: what a break costs
 ACCEPT = ", ".join((*kinds.MANIFESTS, *kinds.INDEXES))
 BINARY = "application/octet-stream"
-LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")
 PASSING = ("SOC-4301", "SOC-4305", "SOC-4306", "SOC-4307")  # may mend itself
 CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
-
-
-class Trusting(adapters.HTTPAdapter):
-    """Trusts what the machine trusts, and one authority more. `name`: the certificate's, where an address is called."""
-
-    def __init__(self, ca: Path | None, name: str = "") -> None:
-        self._ca, self._name = ca, name
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        context = ssl.create_default_context()
-        if self._ca:
-            context.load_verify_locations(self._ca)
-        if self._name:
-            kwargs |= {"server_hostname": self._name, "assert_hostname": self._name}
-        super().init_poolmanager(*args, ssl_context=context, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -77,21 +60,11 @@ class Registry:
         sign_in: Callable[[str, str], Login | None] = login,
     ) -> None:
         self.host = host
-        server = HUB_HOST if host == HUB else host
-        self.base = f"{'http' if LOOPBACK.fullmatch(server) else 'https'}://{address or server}"
         self.patience = patience
         self._sign_in = sign_in
         self._allowed: dict[tuple[str, bool], str] = {}  # (repository, writes): value of Authorization
-        self._session = requests.Session()
-        self._session.trust_env = False  # neither .netrc nor a variable decides who signs in or who is trusted
-        if address:
-            self._session.headers["Host"] = host
-        else:
-            self._session.proxies.update(utils.get_environ_proxies(self.base))
-        try:
-            self._session.mount("https://", Trusting(ca, host.partition(":")[0] if address else ""))
-        except OSError as error:
-            raise InputError("SOC-1409", "the registry's authority cannot be read: {file}", file=ca) from error
+        self._wire = Transport(host, address, ca, patience)
+        self.base = self._wire.base
 
     # --- manifests ---------------------------------------------------------------------------------------------------
 
@@ -222,10 +195,10 @@ class Registry:
             return before
         if not given:
             raise self._half(before, "no place to send to")
-        url = urljoin(answer.url, given).replace(f"//{self.host}/", f"//{urlsplit(self.base).netloc}/", 1)
-        if urlsplit(url).scheme != urlsplit(self.base).scheme:
-            raise self._half(before, f"another scheme: {url}")
-        return url
+        try:
+            return self._wire.absolute(given, before)
+        except exceptions.InvalidURL as error:
+            raise self._half(before, str(error)) from None
 
     # --- one call ----------------------------------------------------------------------------------------------------
 
@@ -272,21 +245,10 @@ class Registry:
         self, method: str, url: str, repository: str, headers: dict[str, str] | None, data: bytes | None, stream: bool
     ) -> requests.Response:
         key = repository, method not in ("GET", "HEAD")
-        own = urlsplit(url).netloc == urlsplit(self.base).netloc
         for signed_in in (False, True):
-            head = dict(headers or {})
-            if own and (allowed := self._allowed.get(key)):
-                head["Authorization"] = allowed
-            answer = self._session.request(
-                method,
-                url,
-                headers=head,
-                data=data,
-                stream=stream,
-                timeout=(self.patience.accept, self.patience.answer),
-                allow_redirects=method in ("GET", "HEAD"),
-            )
-            if answer.status_code != 401 or signed_in or not own:
+            allowed = self._allowed.get(key, "")
+            answer = self._wire.send(method, url, allowed=allowed, headers=headers, data=data, stream=stream)
+            if answer.status_code != 401 or signed_in or not self._wire.is_own(url):
                 break
             if not self._authorize(answer.headers.get("WWW-Authenticate", ""), key):
                 break
@@ -304,18 +266,15 @@ class Registry:
         if way.lower() != "bearer":
             return False
         asked = dict(CHALLENGE.findall(rest))
-        realm = asked.get("realm", "")
-        if not realm.startswith("https://") and not LOOPBACK.fullmatch(urlsplit(realm).netloc):
-            raise self._half(self.base, f"it sends to sign in without TLS: {realm}")
+        realm = self._wire.absolute(asked.get("realm", ""), self.base)
         scope = f"repository:{repository}:{'pull,push' if writes else 'pull'}"
         ask = {"service": asked.get("service", ""), "scope": scope}
-        limits = (self.patience.accept, self.patience.answer)
         if known and known.identity_token:
             form = {**ask, "grant_type": "refresh_token", "refresh_token": known.identity_token, "client_id": "socle"}
-            answer = self._session.post(realm, data=form, timeout=limits)
+            answer = self._wire.send("POST", realm, data=form)
         else:
             account = (known.user, known.password) if known else None
-            answer = self._session.get(realm, params=ask, auth=account, timeout=limits)
+            answer = self._wire.send("GET", realm, params=ask, auth=account)
         if answer.status_code != 200:
             raise self._refused(answer, realm)
         token = None
@@ -329,6 +288,8 @@ class Registry:
     # --- refusals ----------------------------------------------------------------------------------------------------
 
     def _failed(self, error: exceptions.RequestException, url: str) -> CloudError:
+        if isinstance(error, exceptions.InvalidURL | exceptions.TooManyRedirects):
+            return self._half(url, str(error))
         if isinstance(error, exceptions.ChunkedEncodingError | exceptions.ContentDecodingError):
             return self._half(url, type(error).__name__)
         return CloudError(

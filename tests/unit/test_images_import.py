@@ -15,11 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from socle.cli.images import images
-from socle.errors import CloudError, InputError, SocleError
+from socle.errors import InputError, SocleError
 from socle.images import archive, push
-from socle.images import registry as client
 from socle.images.kinds import Descriptor
-from tests.registries import Handler, Made, Store, debian_registry, layout, plain, reached, sha256, small_registry, zstd
+from tests.registries import Made, Store, debian_registry, layout, plain, reached, small_registry, zstd
 
 REAL = Path(os.environ.get("SOCLE_IMAGES", ""))
 NAME = "lasuite/meet-backend"
@@ -239,162 +238,6 @@ def test_what_is_no_archive(content: bytes | None, code: str, store: Store, tmp_
     if content is not None:
         file.write_bytes(content)
     assert refused(file, store) == code
-
-
-# --- registries that fail --------------------------------------------------------------------------------------------
-
-
-def status(code: int) -> Callable[[Handler], bool]:
-    def fault(handler: Handler) -> bool:
-        handler.body()
-        return handler.answer(code, plain({"errors": [{"code": "TEST", "message": "as asked"}]}))
-
-    return fault
-
-
-def cut(handler: Handler) -> bool:
-    """Promises more than it says."""
-    handler.body()
-    handler.answer(200, b"{", Content_Length="1000", Content_Type="application/vnd.oci.image.index.v1+json")
-    handler.close_connection = True
-    return True
-
-
-def closed(handler: Handler) -> bool:
-    handler.close_connection = True
-    return True
-
-
-@pytest.mark.parametrize(
-    ("code", "error"),
-    [(401, "SOC-4302"), (403, "SOC-4303"), (404, "SOC-4304"), (429, "SOC-4305"), (500, "SOC-4306"), (418, "SOC-4309")],
-)
-@pytest.mark.parametrize(
-    "step", [("POST", "/uploads/"), ("PATCH", "/uploads/"), ("PUT", "/uploads/"), ("PUT", "/v1.27.0")]
-)
-def test_a_refusal_is_one_error_and_nothing_is_named(
-    code: int, error: str, step: tuple[str, str], store: Store, tmp_path: Path
-) -> None:
-    store.on(*step, status(code), times=20)
-    with pytest.raises(SocleError) as caught:
-        pushed(layout(tmp_path / "layout").folder, store)
-    assert caught.value.code == error
-    assert caught.value.exit_code == 4
-    assert "v1.27.0" not in store.tags()
-
-
-@pytest.mark.parametrize("fault", [closed, status(500), status(429)])
-def test_a_break_amid_a_layer_goes_on_where_it_was(
-    fault: Callable[[Handler], bool], store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client, "CHUNK", 50_000)
-    made = layout(tmp_path / "layout")
-    store.on("PATCH", "/uploads/", lambda _handler: False)  # the first piece arrives
-    store.on("PATCH", "/uploads/", fault)
-    assert pushed(made.folder, store).digest == made.digest
-    sent = [path for method, path in store.calls if method == "PATCH" and "/uploads/" in path]
-    assert len(sent) == 5 + 1 + 1, "five pieces, one of them twice, and the configuration"
-
-
-def test_a_registry_that_forgets_an_upload_is_sent_it_again(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client, "CHUNK", 50_000)
-
-    def forgets(handler: Handler) -> bool:
-        store.uploads.clear()
-        return closed(handler)
-
-    store.on("PATCH", "/uploads/", lambda _handler: False)
-    store.on("PATCH", "/uploads/", forgets)
-    made = layout(tmp_path / "layout")
-    assert pushed(made.folder, store).digest == made.digest
-
-
-def test_a_push_that_ended_early_is_finished_by_the_next(store: Store, tmp_path: Path) -> None:
-    made = layout(tmp_path / "layout")
-    store.on("PUT", "/v1.27.0", closed, times=3)
-    with pytest.raises(CloudError) as caught:
-        pushed(made.folder, store)
-    assert caught.value.code == "SOC-4301"
-    assert not store.tags()
-    assert pushed(made.folder, store).sent == 0
-
-
-def test_half_an_answer(store: Store) -> None:
-    store.on("GET", "/manifests/", cut, times=3)
-    with pytest.raises(CloudError) as caught:
-        reached(store).manifest(NAME, "v1.27.0")
-    assert caught.value.code == "SOC-4307"
-
-
-def test_other_bytes_than_the_digest_names(store: Store, tmp_path: Path) -> None:
-    made = layout(tmp_path / "layout")
-    pushed(made.folder, store)
-    kind, data = store.manifests[NAME, made.digest]
-    store.manifests[NAME, made.digest] = kind, data + b" "
-    with pytest.raises(CloudError) as caught:
-        reached(store).manifest(NAME, made.digest)
-    assert caught.value.code == "SOC-4308"
-    blob = Descriptor("x", sha256(b"good"), 4)
-    store.blobs[blob.digest] = b"evil"
-    with pytest.raises(CloudError) as caught:
-        reached(store).fetch(NAME, blob, io.BytesIO())
-    assert caught.value.code == "SOC-4308"
-
-
-def test_nobody_answers() -> None:
-    with pytest.raises(CloudError) as caught:
-        reached("127.0.0.1:9").manifest(NAME, "v1.27.0")
-    assert caught.value.code == "SOC-4301"
-
-
-def test_plain_http_is_for_loopback_alone() -> None:
-    assert reached("127.0.0.1:5000").base == "http://127.0.0.1:5000"
-    for host in ("registry.example", "127.0.0.1.example", "10.0.0.1:5000", "localhost.example:5000"):
-        assert reached(host).base == f"https://{host}"
-
-
-# --- signing in ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("key", ["{host}", "{host}/lasuite", "https://{host}"])
-def test_credentials_come_from_the_standard_file(
-    key: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import base64
-
-    store.tokens = {"push:secret word": "a-token"}
-    auth = tmp_path / "auth.json"
-    pair = base64.b64encode(b"push:secret word").decode()
-    auth.write_text(json.dumps({"auths": {key.format(host=store.host): {"auth": pair}}}))
-    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(auth))
-    file = layout(tmp_path / "layout").tar(tmp_path / "meet-backend.tar")
-    done = CliRunner().invoke(images, ["import", str(file), "--registry", store.host], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    assert store.tags() == {"v1.27.0"}
-    assert "secret" not in done.output
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"auths": {"HOST": {"auth": "%"}}}', '{"auths": {"HOST": 7}}'])
-def test_an_unreadable_file_of_credentials_is_named_and_not_repeated(
-    text: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.tokens = {"a:b": "t"}
-    auth = tmp_path / "auth.json"
-    auth.write_text(text.replace("HOST", store.host))
-    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(auth))
-    with pytest.raises(InputError) as caught:
-        client.Registry(store.host).manifest(NAME, "v1")
-    assert caught.value.code == "SOC-1406"
-
-
-def test_a_wrong_password_is_an_error_of_its_own(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.tokens = {"a:b": "t"}
-    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "none.json"))
-    with pytest.raises(CloudError) as caught:
-        client.Registry(store.host).manifest(NAME, "v1")
-    assert caught.value.code == "SOC-4302"
 
 
 # --- the command line ------------------------------------------------------------------------------------------------
