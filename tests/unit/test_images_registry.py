@@ -80,7 +80,7 @@ def test_a_break_amid_a_layer_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr(client, "CHUNK", 50_000)
     made = layout(tmp_path / "layout")
-    store.on("PATCH", "/uploads/", lambda _handler: False)  # the first piece arrives
+    store.on("PATCH", "/uploads/", lambda _handler: False, times=2)  # the configuration and the first piece arrive
     store.on("PATCH", "/uploads/", fault)
     assert pushed(made.folder, store).digest == made.digest
     sent = [path for method, path in store.calls if method == "PATCH" and "/uploads/" in path]
@@ -96,7 +96,7 @@ def test_a_registry_that_forgets_an_upload_is_sent_it_again(
         store.uploads.clear()
         return closed(handler)
 
-    store.on("PATCH", "/uploads/", lambda _handler: False)
+    store.on("PATCH", "/uploads/", lambda _handler: False, times=2)
     store.on("PATCH", "/uploads/", forgets)
     made = layout(tmp_path / "layout")
     assert pushed(made.folder, store).digest == made.digest
