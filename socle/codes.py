@@ -18,6 +18,9 @@ _MEND = "Mend the place that the error names (file:line:column) and run the comm
 _CLOUD = "Nothing was changed that is not recorded: mend the cause and run the same command again."
 _ASK = "Ask the ministry's cloud team; nothing was made."
 _AGAIN = "Mend the cause that is named, then run `socle up` again: it goes on where it stopped."
+_ARCHIVE = "Take the archive again from where it was made, with its checksum."
+_REGISTRY = "Mend the cause and run the same command again: what is in the registry is not sent again."
+_UNSIGNED = "Do not deploy it; take the image again from its publisher."
 
 CODES: dict[str, Code] = {
     "SOC-1001": Code("The file or the stack does not exist, or is not UTF-8 text.", "Check the name; see stacks/."),
@@ -78,6 +81,23 @@ CODES: dict[str, Code] = {
     "SOC-1304": Code("Destroying a stack asks for its name.", "Give the name that the hint prints."),
     "SOC-1305": Code("The plan is another stack's.", "Give the plan of this stack."),
     "SOC-2101": Code("No node of the stack has this name.", "See `socle show STACK --nodes`."),
+    "SOC-1401": Code("The file is no OCI archive or layout.", _ARCHIVE),
+    "SOC-1402": Code("The archive is damaged, cut short or incomplete; nothing was named in the registry.", _ARCHIVE),
+    "SOC-1403": Code(
+        "The archive holds what no image holds: entries that lead out of it, links, too much; it was not read.",
+        "Do not use it; ask who made it.",
+    ),
+    "SOC-1404": Code("The archive holds no image for the nodes' platform, or several.", _ARCHIVE),
+    "SOC-1405": Code("The archive does not name its image, and no release has one of the file's name.", "Rename it."),
+    "SOC-1406": Code("The file with the registries' credentials cannot be read.", "Sign in again: podman login."),
+    "SOC-1407": Code("The archive holds another version or another content than the release records.", _ARCHIVE),
+    "SOC-1408": Code("It is not said which registry is meant.", "Give --registry HOST[:PORT], or name a stack."),
+    "SOC-1409": Code("The registry's certificate authority cannot be read.", "Check `ca_certificate` of the cloud."),
+    "SOC-1410": Code("A key of the release is none that signatures are checked with.", _MEND),
+    "SOC-1411": Code(
+        "Images are mirrored by digest, and the release records none for this one.",
+        "Check that the digest in the hint is the publisher's, and record it in the release file.",
+    ),
     "SOC-1501": Code(
         "git is missing, or the folder of the stack is in no git repository.", "Install git, or compare files."
     ),
@@ -181,6 +201,21 @@ CODES: dict[str, Code] = {
         "Something that the cloud file says is missing from the live cloud, or is otherwise there.",
         "Correct the cloud file, then look at the plans of the stacks that stand in this cloud.",
     ),
+    "SOC-4301": Code("The registry does not answer, or its certificate is not trusted.", _REGISTRY),
+    "SOC-4302": Code(
+        "The registry wants credentials, or others than it was given.",
+        "podman login REGISTRY writes them into the standard file (auth.json); the command line never takes them.",
+    ),
+    "SOC-4303": Code("The registry forbids this account to read or write here.", "Ask the registry's administrator."),
+    "SOC-4304": Code("The registry does not have what it was asked for.", "Check name, version and digest."),
+    "SOC-4305": Code("The registry allows fewer calls than this needs.", "Wait, or sign in; then run it again."),
+    "SOC-4306": Code("The registry itself failed.", _REGISTRY),
+    "SOC-4307": Code("The registry's answer broke off, or is of another form.", _REGISTRY),
+    "SOC-4308": Code(
+        "The registry has other bytes than the digest names: they were altered on the way or at rest.",
+        "Do not deploy from it; ask the registry's administrator.",
+    ),
+    "SOC-4309": Code("The registry refuses what was asked.", "Its own words are in the error."),
     "SOC-5001": Code("The cloud program gave no address of these nodes.", "Run `socle up` again."),
     "SOC-5101": Code("A node's SSH host key is not on its console, so nobody connects to it.", _AGAIN),
     "SOC-5102": Code("ssh-agent did not start or refuses the key.", "Check that OpenSSH is installed."),
@@ -221,6 +256,13 @@ CODES: dict[str, Code] = {
         "The machine's apt has no source of Debian packages, from which the lab is built.",
         "Use a Debian machine, or add the source that the error names.",
     ),
+    "SOC-6021": Code(
+        "SOCLE_IMAGES names a folder that holds no readable SHA256SUMS.",
+        "Name a folder with OCI archives (IMAGE.tar) and their SHA256SUMS, or unset the variable.",
+    ),
+    "SOC-6022": Code("An archive of SOCLE_IMAGES is missing, or is not its checksum's.", _ARCHIVE),
+    "SOC-6023": Code("npm is missing, and the lab's identity provider comes by it.", "apt-get install npm"),
+    "SOC-6024": Code("The stack names an identity provider in the lab's domain that the lab does not have.", _MEND),
     "SOC-7001": Code("The machine refused a file or a connection.", "The error names it: check rights and space."),
     "SOC-7102": Code("The passphrase file does not exist.", "Check the variable that names it."),
     "SOC-7103": Code("The disk that keeps the state is full.", "Free space; the state is whole."),
@@ -251,6 +293,15 @@ CODES: dict[str, Code] = {
     "SOC-8401": Code(
         "The cloud is not as it was applied: something is missing, was changed, or was added.",
         "`socle up STACK` puts back what was applied; what was added by hand is for whoever added it to remove.",
+    ),
+    "SOC-8501": Code("The registry lacks an image of the release, or a part of it.", "socle images import, or mirror."),
+    "SOC-8502": Code("An image's signature is missing, or is not of the key that the release names.", _UNSIGNED),
+    "SOC-8503": Code(
+        "An image's bill of materials is missing, or is not of the key that the release names.", _UNSIGNED
+    ),
+    "SOC-8504": Code(
+        "Something about the images is unknown; unknown is no pass.",
+        "Record digest, `signed_by` and `sbom` in the release file, where their publisher offers them.",
     ),
     "SOC-9001": Code("A fault of the tool itself.", "SOCLE_DEBUG=1 shows where it happened; report it."),
     "SOC-9101": Code("Somebody else is working on this stack.", "Wait; the error says who."),

@@ -27,6 +27,7 @@ VERBS: dict[str, str] = {
     "report": "Write the dossier that a reviewer signs",
     "down": "Destroy a stack's cloud resources",
     "cloud": "A live cloud: write its cloud file, or compare it with one",
+    "images": "Container images: import, mirror, verify",
     "lab": "The embedded cloud: up, status, down",
     "rules": "List the rules and the controls they judge",
     "explain": "Say what an error code or a control means",

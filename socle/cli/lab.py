@@ -14,7 +14,8 @@ from socle.messages import _
 
 GROUPS = tuple(api.group for api in OPTIONAL)
 ALL = "all"
-KEPT = ("SOCLE_CACHE", "SOCLE_LANG", "SOCLE_STACKS", "XDG_CACHE_HOME", "SOCLE_DEBUG")
+IDENTITY = "identity"  # the group of the provider that a stack's users log in at
+KEPT = ("SOCLE_CACHE", "SOCLE_IMAGES", "SOCLE_LANG", "SOCLE_STACKS", "XDG_CACHE_HOME", "SOCLE_DEBUG")
 
 
 def require_root() -> None:
@@ -68,7 +69,8 @@ def up(asked: tuple[str, ...], stacks: tuple[str, ...]) -> None:
     wanted = {*GROUPS} if ALL in asked else {*asked}.union(*map(groups_of, stacks))
     from socle.lab import up as bring
 
-    bring.up(tuple(group for group in GROUPS if group in wanted))
+    domains = [domain for stack in stacks if (domain := domain_of(stack))]
+    bring.up(tuple(group for group in GROUPS if group in wanted), domains)
 
 
 def groups_of(stack: str) -> frozenset[str]:
@@ -87,7 +89,30 @@ def groups_of(stack: str) -> frozenset[str]:
             stack=loaded.name,
             cloud=loaded.stack.cloud,
         )
-    return frozenset(GROUPS) & services.needed(loaded, derive(loaded))
+    found = frozenset(GROUPS) & services.needed(loaded, derive(loaded))
+    return found | {IDENTITY} if domain_of(stack) else found
+
+
+def domain_of(stack: str) -> str | None:
+    """Of a stack whose users log in at the lab's provider. Raises SOC-6024 for another issuer in the lab's domain."""
+    from socle.errors import InputError
+    from socle.lab import wiring
+    from socle.lab.optional import identity
+    from socle.stack import load_stack
+
+    loaded = load_stack(stack)
+    given, where = loaded.stack.identity, wiring.wiring()
+    if given.provider != "oidc" or not identity.is_ours(given.issuer, where.domain):
+        return None
+    if (given.issuer or "").rstrip("/") != identity.issuer(where):
+        raise InputError(
+            "SOC-6024",
+            "the lab's identity provider is not this one: {issuer}",
+            where=loaded.document.mark(("identity", "issuer")),
+            hint=identity.issuer(where),
+            issuer=given.issuer,
+        )
+    return loaded.stack.domain
 
 
 @lab.command()

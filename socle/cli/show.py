@@ -110,6 +110,8 @@ def show(stack: str, only_intent: bool, as_json: bool, **parts: bool) -> None:
         if len(chosen) > 1:
             click.echo(f"\n{_(part).upper()}" if part != chosen[0] else _(part).upper())
         click.echo(table([_(word) for word in head], rows))
+    for image in loaded.release.stand_ins(tier.name for tier in topology.tiers):
+        click.echo(_("{image}: a stand-in, not La Suite Meet").format(image=image))
     for tier, reason in topology.left_out.items():
         click.echo(_("left out: {tier} ({reason})").format(tier=tier, reason=reason))
     if by_hand := topology.promoted_by_hand:

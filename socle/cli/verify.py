@@ -39,9 +39,12 @@ def verify(stack: str, as_json: bool, native: bool, calls_only: bool) -> None:
         goal, _client(native, goal), lambda: _facts(loaded, topology, outputs), calls_only=calls_only, say=_say
     )
     file = _save(report)
+    stand_ins = loaded.release.stand_ins(tier.name for tier in topology.tiers)
     if as_json:
-        click.echo(json.dumps(report.document(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(report.document() | {"stand_ins": stand_ins}, indent=2, ensure_ascii=False))
     else:
+        for image in stand_ins:
+            click.echo(f"! {_('{image}: a stand-in, not La Suite Meet').format(image=image)}")
         click.echo("\n".join(_printed(report)))
         click.echo(_("written: {file}").format(file=file), err=True)
     _raise(report)

@@ -15,6 +15,8 @@ CERTIFICATE = ACCESS / "ca.pem"
 KEY = ACCESS / "ca.key"
 S3 = ACCESS / "s3.credentials"
 IMAGES = ACCESS / "images.yaml"
+IDENTITY = ACCESS / "identity.json"  # the provider's endpoints, its client and its users
+CLIENT_SECRET = ACCESS / "oidc.secret"
 
 
 def owner() -> tuple[int, int]:
@@ -58,6 +60,19 @@ def write(where: Wiring, secrets: Mapping[str, str], identity: str, secret: str)
 def write_s3(key: str, secret: str) -> None:
     """In the notation of every S3 client: AWS_SHARED_CREDENTIALS_FILE names it."""
     write_file(S3, f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n")
+    hand_over()
+
+
+def write_images(text: str) -> None:
+    """The overlay of releases: digests of the images in the lab's registry."""
+    write_file(IMAGES, text)
+    hand_over()
+
+
+def write_identity(text: str, client_secret: str) -> None:
+    """Whom a stack in the lab lets in, and the secret of its client as a file of its own."""
+    write_file(IDENTITY, text)
+    write_file(CLIENT_SECRET, f"{client_secret}\n")
     hand_over()
 
 

@@ -15,7 +15,10 @@ from socle.topology.matrix import port
 
 @dataclass(frozen=True)
 class Api:
-    """One API: name of its service user and log, catalogue entry, public port, WSGI module (or a server of its own)."""
+    """One API: name of its service user and log, catalogue entry, public port, WSGI module (or a server of its own).
+
+    `kind`: of its entry in the catalogue; empty for what is no service of OpenStack and has neither entry nor user.
+    """
 
     name: str
     kind: str
@@ -38,7 +41,7 @@ class Api:
 
     def catalogue(self, address: str) -> list[tuple[str, str, str, str]]:
         """Its catalogue entries: (name, kind, public URL, URL inside the lab)."""
-        names = [(self.name, self.kind), *([self.alias] if self.alias else [])]
+        names = [*([(self.name, self.kind)] if self.kind else []), *([self.alias] if self.alias else [])]
         return [(name, kind, self.public(address) + self.path, self.local + self.path) for name, kind in names]
 
 
@@ -62,9 +65,10 @@ OPTIONAL = (
     Api("designate", "dns", 9001, "designate.wsgi.api:application", group="dns"),
     Api("barbican", "key-manager", 9311, "socle_lab.barbican_api:application", group="key-manager"),
     Api("swift", "object-store", 8080, path="/v1/AUTH_%(project_id)s", group="object-store"),
+    Api("identity-provider", "", 5556, group="identity"),  # of people, not of the cloud: OpenID Connect
 )
 BY_NAME = {api.name: api for api in (*APIS, *OPTIONAL)}
-SERVICE_USERS = tuple(name for name in BY_NAME if name != "keystone")
+SERVICE_USERS = tuple(name for name, api in BY_NAME.items() if name != "keystone" and api.kind)
 # What nodes reach around them: the flow matrix says where.
 REGISTRY_PORT = port("registry")
 REGISTRY_LOCAL_PORT = LOCAL_PORTS + REGISTRY_PORT

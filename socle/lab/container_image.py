@@ -1,6 +1,7 @@
-"""LiveKit's container image, made on the spot from the binary that the engine room builds, for the lab's registry.
+"""Container images made on the spot, for the lab's registry: of one program, or of a few files.
 
-Format: OCI image specification 1.1 (one layer, one configuration, one manifest). The same binary gives the same digest.
+Format: OCI image specification 1.1. The same content gives the same digest: no date, no owner, no order that depends on
+the machine.
 """
 
 from __future__ import annotations
@@ -12,19 +13,16 @@ import json
 import platform
 import shutil
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from socle.lab import access, apis, wiring, world
+from socle.images.kinds import OCI_CONFIGURATION, OCI_MANIFEST
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIGURATION = "application/vnd.oci.image.config.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+REFERENCE = "org.opencontainers.image.ref.name"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-PROGRAM = "livekit-server"
-REPOSITORY = "livekit/livekit-server"
 NOBODY = 65532  # the image's user; the unit that runs it names another one
 
 
@@ -43,87 +41,107 @@ class Blob:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """`content`: digest of the tar before it was compressed."""
+
+    blob: Blob
+    content: str
+
+
+@dataclass(frozen=True)
 class Image:
-    layer: Blob
+    layers: tuple[Layer, ...]
     configuration: Blob
 
     @property
     def manifest(self) -> Blob:
         return _json(
-            MANIFEST,
+            OCI_MANIFEST,
             {
                 "schemaVersion": 2,
-                "mediaType": MANIFEST,
+                "mediaType": OCI_MANIFEST,
                 "config": self.configuration.descriptor,
-                "layers": [self.layer.descriptor],
+                "layers": [layer.blob.descriptor for layer in self.layers],
             },
         )
 
 
-def of_binary(binary: Path, version: str) -> Image:
-    """An image that holds one static program and an empty /tmp, and starts the program."""
-    archive = _archive(binary)
-    config = {
+def image(layers: Sequence[Layer], title: str, version: str, **config: Any) -> Image:
+    """`config`: Entrypoint, Cmd, User, Env and the like; Labels come on top of title and version."""
+    labels = {"org.opencontainers.image.title": title, "org.opencontainers.image.version": version}
+    whole = {
         "architecture": ARCHITECTURES[platform.machine()],
         "os": "linux",
-        "config": {
-            "Entrypoint": [f"/{binary.name}"],
-            "User": f"{NOBODY}:{NOBODY}",
-            "Labels": {"org.opencontainers.image.title": binary.name, "org.opencontainers.image.version": version},
-        },
-        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(archive).hexdigest()]},
+        "config": {**config, "Labels": labels | config.get("Labels", {})},
+        "rootfs": {"type": "layers", "diff_ids": [layer.content for layer in layers]},
     }
-    return Image(Blob(LAYER, gzip.compress(archive, compresslevel=1, mtime=0)), _json(CONFIGURATION, config))
+    return Image(tuple(layers), _json(OCI_CONFIGURATION, whole))
 
 
-def _archive(binary: Path) -> bytes:
-    """No date, no owner, no order that depends on the machine."""
+def of_binary(binary: Path, version: str) -> Image:
+    """An image that holds one static program and an empty /tmp, and starts the program."""
+
+    def fill(tar: tarfile.TarFile) -> None:
+        add(tar, binary.name, binary.read_bytes(), mode=0o755)
+        folder(tar, "tmp", 0o1777)
+
+    user = f"{NOBODY}:{NOBODY}"
+    return image([layer(fill)], binary.name, version, Entrypoint=[f"/{binary.name}"], User=user)
+
+
+def layer(fill: Callable[[tarfile.TarFile], None]) -> Layer:
+    """What `fill` writes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        program = tarfile.TarInfo(binary.name)
-        program.mode, program.size = 0o755, binary.stat().st_size
-        with binary.open("rb") as stream:
-            tar.addfile(program, stream)
-        folder = tarfile.TarInfo("tmp")
-        folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
-        tar.addfile(folder)
-    return buffer.getvalue()
+        fill(tar)
+    data = buffer.getvalue()
+    packed = Blob(GZIP_LAYER, gzip.compress(data, compresslevel=1, mtime=0))
+    return Layer(packed, "sha256:" + hashlib.sha256(data).hexdigest())
+
+
+def add(tar: tarfile.TarFile, name: str, data: bytes, mode: int = 0o644) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.mode, entry.size = mode, len(data)
+    tar.addfile(entry, io.BytesIO(data))
+
+
+def folder(tar: tarfile.TarFile, name: str, mode: int = 0o755) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode = tarfile.DIRTYPE, mode
+    tar.addfile(entry)
+
+
+def link(tar: tarfile.TarFile, name: str, target: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.linkname = tarfile.SYMTYPE, 0o777, target
+    tar.addfile(entry)
+
+
+def tree(tar: tarfile.TarFile, source: Path, below: str, wanted: Callable[[str], bool]) -> None:
+    """The folder `below` of `source`, as root's and without dates, but for what is not wanted."""
+    for path in (source / below, *sorted((source / below).rglob("*"))):
+        name = path.relative_to(source).as_posix()
+        if not wanted(name):
+            continue
+        if path.is_symlink():
+            link(tar, name, str(path.readlink()))
+        elif path.is_dir():
+            folder(tar, name)
+        elif path.is_file():
+            add(tar, name, path.read_bytes(), path.stat().st_mode & 0o755)
 
 
 def _json(kind: str, value: Mapping[str, Any]) -> Blob:
     return Blob(kind, json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
 
 
-def write_layout(image: Image, folder: Path, tag: str) -> None:
-    """The image as an OCI image layout: the form in which every tool takes an image from a folder."""
-    blobs = folder / "blobs" / "sha256"
-    shutil.rmtree(folder, ignore_errors=True)
+def write_layout(made: Image, target: Path, reference: str) -> None:
+    """The image as an OCI image layout, which names it: host/name:version."""
+    blobs = target / "blobs" / "sha256"
+    shutil.rmtree(target, ignore_errors=True)
     blobs.mkdir(parents=True)
-    for blob in (image.layer, image.configuration, image.manifest):
+    for blob in (*(one.blob for one in made.layers), made.configuration, made.manifest):
         (blobs / blob.digest.removeprefix("sha256:")).write_bytes(blob.data)
-    (folder / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
-    named = {**image.manifest.descriptor, "annotations": {"org.opencontainers.image.ref.name": tag}}
-    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [named]}))
-
-
-def offer(registry_name: str) -> None:
-    """Builds the image, pushes it to the lab's registry and tells the operator its digest (`images.yaml`)."""
-    import yaml
-
-    from socle.engine import build
-
-    version = build.version(PROGRAM)
-    image = of_binary(build.binary(PROGRAM), version)
-    layout = wiring.DATA / "container-image"
-    write_layout(image, layout, version)
-    source = f"oci:{wiring.INSIDE}/data/{layout.name}:{version}"
-    target = f"docker://127.0.0.1:{apis.REGISTRY_LOCAL_PORT}/{REPOSITORY}:{version}"
-    world.inside(["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", source, target])
-    shutil.rmtree(layout)
-    found = {
-        "reference": f"{registry_name}/{REPOSITORY}",
-        "version": version,
-        "digest": image.manifest.digest,
-    }
-    access.IMAGES.write_text(yaml.safe_dump({"images": {"livekit": found}}, sort_keys=False), encoding="utf-8")
-    access.hand_over()
+    (target / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
+    named = {**made.manifest.descriptor, "annotations": {REFERENCE: reference}}
+    (target / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [named]}))

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from socle.files import write_file
 
-NAMES = ("database", "messages", "admin", "operator", "metadata", "rndc", "tsig", "secrets_key", "objects_salt")
+NAMES = (
+    "database", "messages", "admin", "operator", "metadata", "rndc", "tsig", "secrets_key", "objects_salt",
+    "identity_client", "identity_cookies", "identity_user-1", "identity_user-2",
+)  # fmt: skip
 BASE64 = {"rndc": 24, "tsig": 24, "secrets_key": 32}  # bytes; a Fernet key has 32. The others: 24 bytes, hexadecimal
 
 

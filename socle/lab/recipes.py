@@ -22,7 +22,7 @@ PACKAGES = (
     "mariadb-server", "rabbitmq-server", "memcached", "bind9", "bind9-utils", "bind9-dnsutils", "haproxy",
     "ovn-central", "ovn-host", "openvswitch-switch", "ethtool", "nftables", "iproute2", "iputils-ping",
     "systemd-container", "e2fsprogs", "qemu-utils", "procps", "ca-certificates",
-    "docker-registry", "skopeo", "apt-cacher-ng", "chrony",
+    "docker-registry", "apt-cacher-ng", "chrony", "nodejs",
     "python3-venv", "python3-dev", "build-essential", "pkg-config", "libpcre2-dev",
 )  # fmt: skip
 NODE_PACKAGES = (
@@ -42,7 +42,7 @@ def text_of(*files: Path) -> str:
     return "\n".join(file.read_text() for file in files)
 
 
-def mmdebstrap(packages: tuple[str, ...], machine: Machine, target: Path, log: Path) -> None:
+def mmdebstrap(packages: tuple[str, ...], machine: Machine, target: Path, log: Path, variant: str = "minbase") -> None:
     require_debian_keys()
     sources = target.parent / f"{target.name}.list"
     sources.write_text("\n".join(machine.apt_lines()) + "\n")
@@ -51,7 +51,7 @@ def mmdebstrap(packages: tuple[str, ...], machine: Machine, target: Path, log: P
         options.append(f'--aptopt=Acquire::http::Proxy "{machine.apt_proxy}"')
     try:
         run(
-            ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(packages)}", *options, *WITHOUT,
+            ["mmdebstrap", "--mode=root", f"--variant={variant}", f"--include={','.join(packages)}", *options, *WITHOUT,
              SUITE, str(target), str(sources)],
             log=log,
         )  # fmt: skip

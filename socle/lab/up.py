@@ -20,9 +20,9 @@ from socle.lab import (
     authority,
     configuration,
     console,
-    container_image,
     credential,
     down,
+    images,
     layers,
     link,
     machine,
@@ -38,6 +38,7 @@ from socle.lab import (
 )
 from socle.lab.apis import SERVICE_USERS
 from socle.lab.console import phase
+from socle.lab.optional import identity
 from socle.lab.optional.group import Group
 from socle.messages import _
 
@@ -83,14 +84,16 @@ class Layers:
             list(pool.map(chain, chains))
 
 
-def up(asked: Iterable[str] = ()) -> None:
-    """`asked`: optional groups, beside those that the lab has.
+def up(asked: Iterable[str] = (), domains: Iterable[str] = ()) -> None:
+    """`asked`: optional groups, beside those that the lab has; `domains`: of stacks whose users log in here.
 
     Raises MachineError; what is done stays done, and the next call goes on from there.
     """
     where = wiring.wiring()
-    if running_and_ready(asked):
-        hand_out(where, passwords.load(wiring.SECRETS, SERVICE_USERS))
+    if running_and_ready(asked) and images.current():
+        secrets = passwords.load(wiring.SECRETS, SERVICE_USERS)
+        identity.admit(where, secrets, domains)
+        hand_out(where, secrets)
         console.say(_("the lab is up"))
         return
     preflight.require_programs()
@@ -109,24 +112,32 @@ def up(asked: Iterable[str] = ()) -> None:
     secrets = passwords.load(wiring.SECRETS, SERVICE_USERS)
     access.prepare()
     groups = optional.remember(asked)
+    identity.remember(domains)
     if not world.pid():
         with phase(_("configure")):
             configure(host, where, secrets, stack)
+            prepare(where, secrets, groups)
             list_services(where, groups)
             write_file(LAYERS, json.dumps(stack.names))
         with phase(_("namespaces")):
             boot(stack)
     else:
+        prepare(where, secrets, groups)
         list_services(where, groups)
         world.reread()
         world.inside(["nft", "-f", f"{wiring.INSIDE}/etc/{FIREWALL}"])
     link.connect(where, world.pid(), stack.userland.path / "root", host.resolvers)
     wait_for_services(("keystone", "tls"))
     once_it_answers(lambda: hand_out(where, secrets))
-    offer(where, secrets, stack, groups)
+    offer(where, secrets, stack, host, groups)
     wait_for_services(())
     write_file(READY, json.dumps({"groups": groups, "at": time.time()}))
     console.say(_("the lab is up: {url}").format(url=f"https://{where.services}:5000/v3"))
+
+
+def prepare(where: wiring.Wiring, secrets: dict[str, str], groups: Sequence[str]) -> None:
+    for name in groups:
+        optional.GROUPS[name].prepare(where, secrets)
 
 
 def running_and_ready(asked: Iterable[str] = ()) -> bool:
@@ -189,7 +200,8 @@ def configure(host: machine.Machine, where: wiring.Wiring, secrets: dict[str, st
     for name, text in surroundings.named(where, host, secrets).items():
         if name.endswith(".zone"):
             target = wiring.DATA / "named" / name
-            if not target.exists():  # a zone that was updated stays as it is
+            # a zone that was updated stays as it is; nobody updates the lab's own, and older data may have fewer names
+            if target.stem == where.domain or not target.exists():
                 write_file(target, text)
         else:
             write_file(etc / "named" / name, text)
@@ -307,7 +319,9 @@ def wait_for_services(names: tuple[str, ...]) -> None:
             time.sleep(0.1)
 
 
-def offer(where: wiring.Wiring, secrets: dict[str, str], stack: Layers, groups: Sequence[str]) -> None:
+def offer(
+    where: wiring.Wiring, secrets: dict[str, str], stack: Layers, host: machine.Machine, groups: Sequence[str]
+) -> None:
     """Image, flavours, zones, network, volume type, optional services: each as soon as its service answers."""
     disk = stack.node_image.path / "disk.raw"
     needs: list[tuple[str, tuple[str, ...], Callable[[Any], None]]] = [
@@ -316,9 +330,9 @@ def offer(where: wiring.Wiring, secrets: dict[str, str], stack: Layers, groups: 
         (_("offer flavours and zones, wait for the compute hosts"), ("nova",), lambda cloud: computing(cloud, where)),
         (_("offer the volume type"), ("cinder",), lambda cloud: storage(cloud, where)),
         (
-            _("offer the container image"),
+            _("offer the container images"),
             ("registry",),
-            lambda _cloud: container_image.offer(f"registry.{where.domain}"),
+            lambda _cloud: images.offer(f"registry.{where.domain}", host),
         ),
     ]
     for group in (optional.GROUPS[name] for name in groups):

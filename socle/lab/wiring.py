@@ -27,6 +27,7 @@ INIT = RUN / "init.json"  # process of the lab's PID 1, with its start time
 SERVICES = RUN / "services.json"  # written by the supervisor
 SECRETS = HOME / "secrets.json"
 CREDENTIAL = HOME / "credential.json"  # the operator's, with the day it ends
+IDENTITY = HOME / "identity.json"  # the provider's key, and the stacks whose users log in there
 GROUPS = HOME / "groups.json"  # optional services that were asked for, until `down`
 
 INSIDE = "/lab"  # data, etc, run, log and mirror are bound below it
@@ -64,7 +65,7 @@ class Wiring:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(f"{name}.{self.domain}" for name in ("ns", "registry", "mirror", "time", "cloud"))
+        return tuple(f"{name}.{self.domain}" for name in ("ns", "registry", "mirror", "time", "identity", "cloud"))
 
     @property
     def zones(self) -> tuple[str, ...]:

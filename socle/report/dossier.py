@@ -126,6 +126,7 @@ def _values(result: Assessment, model: Model, language: str, say: Callable[[str]
         "signed": [row for row in rows if "process" in row.control.phases],
         "text": lambda control: control.text(language),
         "lab": model.loaded.cloud.embedded,
+        "stand_ins": model.loaded.release.stand_ins(tier.name for tier in model.topology.tiers),
         "left_out": model.topology.left_out,
         "by_hand": model.topology.promoted_by_hand,
         "bare": without_role(tier.name for tier in model.topology.tiers),

@@ -83,6 +83,17 @@ def load_cloud(name: str) -> Cloud:
     return _read_cloud(_refer("clouds", name, "SOC-1202"))[0]
 
 
+def load_release(name: str) -> Release | None:
+    """The release file of that name, or None. Raises InputError or StackErrors."""
+    file = referred("releases", name)
+    return validate(Release, read(file, content.label(file)), "a release file") if file else None
+
+
+def known_releases() -> list[str]:
+    """Names of the release files that can be found, in order."""
+    return sorted({file.stem for folder in content.search_path() for file in (folder / "releases").glob("*.yaml")})
+
+
 def _read_cloud(file: Path) -> tuple[Cloud, Document]:
     document = read(file, content.label(file))
     return validate(Cloud, document, "a cloud file"), document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from pydantic import Field
 from socle.stack.model import Day, Line, Section, Word
 
 NEEDED_IMAGES = ("livekit",)  # what the roles deploy
+USED_BY = {"meet-backend": ("application", "workers"), "meet-frontend": ("application",)}  # image: tiers that run it
 
 
 class ContainerImage(Section):
@@ -17,11 +19,32 @@ class ContainerImage(Section):
     reference: Word
     version: Word
     digest: Annotated[str | None, Field(pattern=r"^sha256:[0-9a-f]{64}$")] = None
+    signed_by: Annotated[
+        str | None, Field(pattern=r"^-----BEGIN PUBLIC KEY-----\s", description="PEM; cosign signatures are its")
+    ] = None
+    sbom: Annotated[bool, Field(description="Whether its bill of materials is published beside it")] = False
+    stand_in: Annotated[bool, Field(description="Made by a lab in the place of what it is called")] = False
+
+    @property
+    def repository(self) -> str:
+        """Its name without the registry that published it."""
+        host, _slash, rest = self.reference.partition("/")
+        return rest if rest and _is_host(host) else self.reference
+
+    @property
+    def published_by(self) -> str:
+        host, _slash, rest = self.reference.partition("/")
+        return host if rest and _is_host(host) else "docker.io"
 
     @property
     def pinned(self) -> str | None:
         """`reference@digest`, or None while no digest is recorded."""
         return f"{self.reference}@{self.digest}" if self.digest else None
+
+
+def _is_host(first: str) -> bool:
+    """As every client of registries tells a host from the first word of a name."""
+    return "." in first or ":" in first or first == "localhost"
 
 
 class Release(Section):
@@ -30,6 +53,12 @@ class Release(Section):
     supported_until: Day
     images: dict[str, ContainerImage]
     packages: Annotated[dict[Word, Word], Field(default_factory=dict, description="Debian package -> version prefix")]
+
+    def stand_ins(self, tiers: Iterable[str] | None = None) -> list[str]:
+        """Images that a lab made in the place of the real ones: all, or those that these tiers run."""
+        asked = None if tiers is None else set(tiers)
+        names = [name for name, image in self.images.items() if image.stand_in]
+        return [name for name in names if asked is None or asked & set(USED_BY.get(name, asked))]
 
 
 class Overlay(Section):

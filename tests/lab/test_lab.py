@@ -38,9 +38,10 @@ def test_a_service_that_was_not_asked_for_is_absent() -> None:
     cloud = access.connect(load_stack("demo"))
     status = subprocess.run([str(SOCLE), "lab", "status", "--json"], capture_output=True, text=True, check=True)
     offered = apis.offered(json.loads(status.stdout)["groups"])
-    known = {api.kind: api for api in apis.BY_NAME.values()}
-    assert {entry["type"] for entry in cloud.service_catalog} & set(known) == {api.kind for api in offered}
-    assert {api.name for api in known.values() if answers("198.51.100.2", api.port)} == {api.name for api in offered}
+    kinds = {api.kind for api in apis.BY_NAME.values() if api.kind}
+    assert {entry["type"] for entry in cloud.service_catalog} & kinds == {api.kind for api in offered if api.kind}
+    answering = {api.name for api in apis.BY_NAME.values() if answers("198.51.100.2", api.port)}
+    assert answering == {api.name for api in offered}
 
 
 def answers(address: str, port: int) -> bool:

@@ -271,10 +271,11 @@ def test_every_translated_value_has_a_declared_source() -> None:
     assert found == set(values())
 
 
+IMAGES = (["images", "import"], ["images", "mirror"], ["images", "verify"])
 LINES = (
     *(
         [*verb, "--help"]
-        for verb in ([], *([name] for name in cli.VERBS), ["cloud", "probe"], ["lab", "up"], ["lab", "down"])
+        for verb in ([], *([name] for name in cli.VERBS), ["cloud", "probe"], ["lab", "up"], ["lab", "down"], *IMAGES)
     ),
     ["nosuch"],
     ["check"],

@@ -32,7 +32,9 @@ from socle.stack import load_stack
 from socle.topology import derive
 from tests.conftest import STACKS
 
-SUBSETS = [set(some) for size in range(5) for some in itertools.combinations(optional.GROUPS, size)]
+SUBSETS = [
+    set(some) for size in range(len(optional.GROUPS) + 1) for some in itertools.combinations(optional.GROUPS, size)
+]
 LABELS = ["+".join(sorted(some)) or "none" for some in SUBSETS]
 
 

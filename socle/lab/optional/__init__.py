@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from socle.files import write_file
 from socle.lab import wiring
 from socle.lab.configuration import Common
-from socle.lab.optional import dns, key_manager, load_balancer, object_store
+from socle.lab.optional import dns, identity, key_manager, load_balancer, object_store
 from socle.lab.optional.group import Group
 from socle.lab.services import Record
 from socle.lab.wiring import Wiring
 
 GROUPS: dict[str, Group] = {
-    group.name: group for group in (load_balancer.GROUP, dns.GROUP, key_manager.GROUP, object_store.GROUP)
+    group.name: group
+    for group in (load_balancer.GROUP, dns.GROUP, key_manager.GROUP, object_store.GROUP, identity.GROUP)
 }
 
 

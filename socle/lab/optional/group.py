@@ -16,13 +16,18 @@ def nothing_more(_cloud: Any, _where: Wiring, _secrets: Mapping[str, str]) -> No
     """A service that is complete once it is in the catalogue."""
 
 
+def nothing_before(_where: Wiring, _secrets: Mapping[str, str]) -> None:
+    """A service whose program is in the lab's root."""
+
+
 @dataclass(frozen=True)
 class Group:
-    """One OpenStack service with all its processes.
+    """One service with all its processes.
 
-    `name`: its type in the catalogue. `files`: {path below etc: text}. `rows`: its processes, without the TLS front.
+    `name`: its type in the catalogue, where it is OpenStack's. `files`: {path below etc: text}. `rows`: its processes,
+    without the TLS front.
     `folders`: below the lab's folder. `offer`: what an operator of the cloud does once the service answers, as
-    administrator.
+    administrator. `prepare`: what is done on the host before its processes start, each time the lab is brought up.
     """
 
     name: str
@@ -30,6 +35,7 @@ class Group:
     rows: Callable[[], list[Record]]
     folders: tuple[str, ...] = ()
     offer: Callable[[Any, Wiring, Mapping[str, str]], None] = nothing_more
+    prepare: Callable[[Wiring, Mapping[str, str]], None] = nothing_before
 
     @property
     def api(self) -> apis.Api:
