@@ -79,4 +79,6 @@ def without_role(tiers: Iterable[str]) -> list[str]:
 
 def has_role(tier: str) -> bool:
     """Whether playbooks/ has a role for the tier; without one its nodes are hardened and nothing runs on them."""
-    return (folder("playbooks") / "roles" / tier).is_dir()
+    from socle.topology.tiers import role_of
+
+    return (folder("playbooks") / "roles" / role_of(tier)).is_dir()

@@ -15,6 +15,7 @@ from socle.nodes import outputs as program
 from socle.nodes import variables
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
+from socle.topology.tiers import role_of
 
 COMMON_ROLE, VOLUME_ROLE = "base", "volume"
 # What roles find out on the node itself and tell their templates: stand-ins for it.
@@ -41,16 +42,16 @@ def render(loaded: LoadedStack, topology: Topology) -> dict[tuple[str, str], str
     texts: dict[tuple[str, str], str] = {}
     for tier in topology.tiers:
         own = {**common, **variables.of_node(topology, tier.nodes[0], nodes), **FOUND}
-        for path, text in node_files(tier.name, own).items():
+        for path, text in node_files(role_of(tier.name), own).items():
             texts[tier.name, path] = text
     return texts
 
 
-def node_files(tier: str, values: Mapping[str, Any]) -> dict[str, str]:
-    """`{path: text}` of the files of one node, given all of its variables."""
+def node_files(job: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """`{path: text}` of the files of one node, given its own role and all of its variables."""
     found: dict[str, str] = {}
     mount = values.get("node", {}).get("mount")
-    for role in (COMMON_ROLE, *([VOLUME_ROLE] if mount else []), tier):
+    for role in (COMMON_ROLE, *([VOLUME_ROLE] if mount else []), job):
         folder = content.folder("playbooks") / "roles" / role
         for entry in _rendering().rendered(_listed(folder, role), folder / "templates", values):
             if "content" in entry:

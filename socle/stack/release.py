@@ -9,6 +9,7 @@ from pydantic import Field
 from socle.stack.model import Day, Line, Section, Word
 
 NEEDED_IMAGES = ("livekit",)  # what the roles deploy
+VISIO_IMAGES = ("meet-backend", "meet-frontend")  # the same, where the stack has application nodes
 
 
 class ContainerImage(Section):
@@ -22,6 +23,11 @@ class ContainerImage(Section):
     def pinned(self) -> str | None:
         """`reference@digest`, or None while no digest is recorded."""
         return f"{self.reference}@{self.digest}" if self.digest else None
+
+    @property
+    def tagged(self) -> str:
+        """`reference:version`, what is looked for before a digest is known."""
+        return f"{self.reference}:{self.version}"
 
 
 class Release(Section):

@@ -24,6 +24,7 @@ class TierKind:
     mount          where its volume is mounted
     carries_calls  drained before it is touched
     needed         no stack is one without it; others may be left out, with a written reason
+    role           of playbooks/, where it is not the tier's own name
     """
 
     subnet: int
@@ -35,6 +36,7 @@ class TierKind:
     mount: str = "/srv"
     carries_calls: bool = False
     needed: bool = False
+    role: str = ""
 
 
 TRANSIT = 31  # the /24 between the two routers: the last one of a /19
@@ -48,7 +50,7 @@ TIERS: dict[str, TierKind] = {
         4, "Valkey, LiveKit's bus", "enhanced", inner=True, quorum=True, mount="/var/lib/valkey", needed=True
     ),
     "application": TierKind(5, "Visio: pages and API"),
-    "workers": TierKind(6, "Visio: background jobs"),
+    "workers": TierKind(6, "Visio: background jobs", role="application"),
     "database": TierKind(7, "PostgreSQL", "enhanced", inner=True, quorum=True, mount="/var/lib/postgresql"),
     "cache": TierKind(8, "Valkey, Visio's cache", "enhanced", inner=True, quorum=True, mount="/var/lib/valkey"),
     "objects": TierKind(9, "Object store, where the cloud has none", "enhanced", inner=True, quorum=True),
@@ -60,3 +62,9 @@ TIERS: dict[str, TierKind] = {
     "logs": TierKind(16, "Logs", "enhanced", inner=True, mount="/var/log/collected"),
     "backup": TierKind(17, "Backups", "enhanced", inner=True, mount="/var/backups/repository"),
 }
+
+
+def role_of(tier: str) -> str:
+    """The role that a tier's nodes are given: its own, unless the table names another tier's."""
+    kind = TIERS.get(tier)
+    return kind.role if kind and kind.role else tier
