@@ -167,17 +167,21 @@ class Identity(Section):
     provider: IdentityProvider
     issuer: Annotated[
         SecureAddress | None,
-        Field(description="Issuer URL, for the provider `oidc`; for ProConnect, where it is not the one on the Internet"),
+        Field(description="Issuer URL, for the provider `oidc`; for ProConnect, another than the one on the Internet"),
     ] = None
-    client: Annotated[Word, Field(description="Identifier that the provider gave Visio when it was registered")] = "meet"
+    client: Annotated[Word, Field(description="Identifier that the provider gave Visio when it was registered")] = (
+        "meet"
+    )
     secret_file: Annotated[
         Line | None, Field(description="File with the client's secret; default: handed-over/ in the stack's folder")
     ] = None
     endpoints: Annotated[
-        Endpoints | None, Field(description="Where they do not follow from the issuer, as Keycloak's and ProConnect's do")
+        Endpoints | None,
+        Field(description="Needed where they do not follow from the issuer (Keycloak, ProConnect)"),
     ] = None
     pkce: Annotated[
-        bool | None, Field(description="Proof key of each login; default: yes, but for ProConnect, where it is to be tried")
+        bool | None,
+        Field(description="Proof key of each login; default: yes, but not with ProConnect"),
     ] = None
 
 

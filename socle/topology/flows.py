@@ -42,7 +42,7 @@ OTHERS = "others"  # each tier but the one at the other end
 End = str | Place | PublicOf
 Protocol = Literal["tcp", "udp", "vrrp"]
 Probe = Literal["tls", "ssh", "tcp", "stun", "call"]
-# What stands before the edge, whose object store it is, which tiers vote, whether Visio itself is there and what it asks
+# What stands before the edge, whose object store it is, which tiers vote, whether Visio is there and whom it asks
 # outside: a flow may be there with one of them alone.
 Way = Literal[
     "load-balancer", "virtual-address", "object-store", "own-objects", "bus-votes", "cache-votes", "database-votes",
