@@ -22,6 +22,11 @@ LONGEST_SESSION = 43_200  # seconds: ProConnect's own session
 SHORTEST_PIN = 10  # digits
 HARDENED = ("Production", "PreProduction", "Staging")
 SIGNED = re.compile(r"(RS|ES|PS)(256|384|512)")  # with a key of the provider's, not with a shared one
+SILENT = (
+    "FRONTEND_ANALYTICS", "FRONTEND_SUPPORT", "ANALYTICS_BACKEND", "ANALYTICS_BACKEND_SETTINGS", "BREVO_API_KEY",
+    "BREVO_API_KEY_FILE", "SIGNUP_NEW_USER_TO_MARKETING_EMAIL", "POSTHOG_ENABLED", "LANGFUSE_ENABLED",
+    "DJANGO_SENTRY_DSN", "SENTRY_DSN",
+)  # fmt: skip
 ON = ("true", "yes", "y", "1")
 
 Judge = Callable[[str], bool]
@@ -248,19 +253,16 @@ def sessions_end(file: File, _model: Model) -> Outcome:
     broken_by=_env("FRONTEND_ANALYTICS", "{'id': 'x', 'host': 'https://eu.i.posthog.com'}"),
 )
 def nobody_else_is_told(file: File, model: Model) -> Outcome:
-    names = ("FRONTEND_ANALYTICS", "FRONTEND_SUPPORT", "ANALYTICS_BACKEND", "ANALYTICS_BACKEND_SETTINGS", "BREVO_API_KEY",
-             "BREVO_API_KEY_FILE", "SIGNUP_NEW_USER_TO_MARKETING_EMAIL", "POSTHOG_ENABLED", "LANGFUSE_ENABLED",
-             "DJANGO_SENTRY_DSN", "SENTRY_DSN")  # fmt: skip
     words = "no audience measurement, no marketing; hosts of the stack and of its identity provider alone"
     if file.text is None:
         return failed(NOT_RENDERED, words)
-    problems = _problems(file.text, {name: ("", _off) for name in names})
+    problems = _problems(file.text, dict.fromkeys(SILENT, ("", _off)))
     asked = identity.provider(model.loaded.stack)
     known = {model.topology.domain, f"livekit.{model.topology.domain}"}
     written = {name: urlsplit(text).hostname or text for name, value in environment(file.text).items()
                for text in re.findall(r"[a-z]+://[^\s'\",]+", value)}  # fmt: skip
     known |= {urlsplit(asked.authorization).hostname or "", asked.name} if asked else set()
-    problems += [f"{name} {host}" for name, host in written.items() if host not in known and name not in names]
+    problems += [f"{name} {host}" for name, host in written.items() if host not in known and name not in SILENT]
     return judged(not problems, problems or "off", words)
 
 
@@ -291,15 +293,11 @@ def visio_verifies_whom_it_calls(file: File, model: Model) -> Outcome:
         "REQUESTS_CA_BUNDLE": ("", bool),
         "SSL_CERT_FILE": ("", bool),
     }
-    wanted |= {
-        name: ("", lambda value: value.startswith("https://"))
-        for name in found
-        if re.match("OIDC_OP_.*_ENDPOINT", name)
-    }
+    endpoints = (name for name in found if re.match("OIDC_OP_.*_ENDPOINT", name))
+    wanted |= dict.fromkeys(endpoints, ("", lambda value: value.startswith("https://")))
     problems = _problems(file.text, wanted)
-    if "DJANGO_EMAIL_HOST" in found and not any(
-        _on(found.get(f"DJANGO_EMAIL_USE_{way}", "")) for way in ("TLS", "SSL")
-    ):
+    ways = [found.get(f"DJANGO_EMAIL_USE_{way}", "False") for way in ("TLS", "SSL")]
+    if "DJANGO_EMAIL_HOST" in found and not any(_on(way) for way in ways):
         problems.append("mail in clear")
     problems += [f"{name} not over verified TLS, or without a password" for name, url in environment(links.text).items()
                  if not _verified(url)]  # fmt: skip

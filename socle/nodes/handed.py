@@ -1,7 +1,7 @@
 """Secrets that are not made here: somebody outside hands them over, each in a file of its own, once.
 
-`socle up` takes the file's content into the vault; the file may go then, and one that comes back later replaces what the
-vault holds.
+`socle up` takes the file's content into the vault; the file may go then, and one that comes back later replaces
+what the vault holds.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from socle.nodes import inventory, outputs, render
 from socle.stack import load_stack
 from socle.topology import derive
 from socle.topology.openings import openings
+from socle.topology.tiers import role_of
 from tests.conftest import ROOT, STACKS
 
 Files = dict[tuple[str, str], str]
@@ -51,7 +52,7 @@ def test_ansible_renders_from_the_inventory_what_is_judged(stack: str, tmp_path:
     common = {**everything["vars"], "trust": "trust-of-the-cloud\n", "secrets": render.placeholder_secrets(topology)}
     for tier in topology.tiers:
         own = everything["children"][tier.name]["hosts"][tier.nodes[0].name]
-        texts = render.node_files(tier.name, {**common, **own, **render.FOUND})
+        texts = render.node_files(role_of(tier.name), {**common, **own, **render.FOUND})
         assert texts == {path: text for (of, path), text in rendered(stack).items() if of == tier.name}
 
 
