@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -73,12 +73,6 @@ def label(file: Path) -> str:
         return str(file)
 
 
-def without_role(tiers: Iterable[str]) -> list[str]:
-    return [tier for tier in tiers if not has_role(tier)]
-
-
-def has_role(tier: str) -> bool:
-    """Whether playbooks/ has a role for the tier; without one its nodes are hardened and nothing runs on them."""
-    from socle.topology.tiers import role_of
-
-    return (folder("playbooks") / "roles" / role_of(tier)).is_dir()
+def has_role(role: str) -> bool:
+    """Whether playbooks/ has the role; nodes of a tier without one are hardened, and nothing runs on them."""
+    return (folder("playbooks") / "roles" / role).is_dir()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from socle import content
 from socle.messages import _
 from socle.topology.model import Topology
+from socle.topology.tiers import without_role
 
 if TYPE_CHECKING:
     from socle.stack.load import LoadedStack
@@ -114,7 +114,7 @@ def show(stack: str, only_intent: bool, as_json: bool, **parts: bool) -> None:
         click.echo(_("left out: {tier} ({reason})").format(tier=tier, reason=reason))
     if by_hand := topology.promoted_by_hand:
         click.echo(_("promotion by hand for: {tiers}").format(tiers=", ".join(by_hand)))
-    if bare := content.without_role(tier.name for tier in topology.tiers):
+    if bare := without_role(tier.name for tier in topology.tiers):
         click.echo(_("made and hardened, nothing runs on them yet: {tiers}").format(tiers=", ".join(bare)))
 
 

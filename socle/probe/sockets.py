@@ -10,6 +10,7 @@ from socle import content
 from socle.probe.model import Check, Spot
 from socle.topology.flows import Flow, Place
 from socle.topology.model import Topology
+from socle.topology.tiers import role_of
 
 # Sockets of these exist only while somebody uses them: a relay's allocations, a DHCP client's renewal.
 ON_DEMAND = ("relay", "dhcp-answer")
@@ -70,7 +71,7 @@ def judge(topology: Topology, spot: Spot, listeners: Sequence[Listener]) -> Chec
 
 def _served(flow: Flow) -> bool:
     """Whether somebody is to listen for it already: nothing runs yet on a tier without a role, at either end."""
-    return flow.source != Place.LOOPBACK and all(content.has_role(end) for end in flow.ends)
+    return flow.source != Place.LOOPBACK and all(content.has_role(role_of(end)) for end in flow.ends)
 
 
 def _names(flows: Iterable[Flow]) -> list[str]:

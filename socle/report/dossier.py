@@ -12,13 +12,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from socle import content
 from socle.messages import in_language
 from socle.policy.catalogue import SEVERITIES, Catalogue, Control, catalogue
 from socle.policy.finding import Assessment, Finding, Judgement
 from socle.policy.model import Model
 from socle.policy.outcome import PHASES
 from socle.topology.flows import End, PublicOf
+from socle.topology.tiers import without_role
 
 TEMPLATES = Path(__file__).parent / "templates"
 # mark, words: a standing is never said by colour alone
@@ -128,7 +128,7 @@ def _values(result: Assessment, model: Model, language: str, say: Callable[[str]
         "lab": model.loaded.cloud.embedded,
         "left_out": model.topology.left_out,
         "by_hand": model.topology.promoted_by_hand,
-        "bare": content.without_role(tier.name for tier in model.topology.tiers),
+        "bare": without_role(tier.name for tier in model.topology.tiers),
     }
 
 

@@ -6,8 +6,11 @@ A tier without a role in playbooks/ is made and hardened, and nothing runs on it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from socle import content
 
 Level = Literal["minimal", "intermediary", "enhanced"]
 Public = Literal["", "each", "front"]
@@ -68,3 +71,8 @@ def role_of(tier: str) -> str:
     """The role that a tier's nodes are given: its own, unless the table names another tier's."""
     kind = TIERS.get(tier)
     return kind.role if kind and kind.role else tier
+
+
+def without_role(tiers: Iterable[str]) -> list[str]:
+    """Tiers on whose nodes nothing runs yet."""
+    return [tier for tier in tiers if not content.has_role(role_of(tier))]
