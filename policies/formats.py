@@ -53,6 +53,13 @@ def sections(text: str) -> Mapping[str, Directives]:
     return {name: {key: tuple(values) for key, values in keys.items()} for name, keys in found.items()}
 
 
+def environment(text: str) -> Mapping[str, str]:
+    """`NAME=value` as podman reads such a file: the value as it is, a line that begins with # left out."""
+    lines = (line.lstrip() for line in text.splitlines())
+    found = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name.strip(): value for name, _, value in found}
+
+
 def yaml_of(text: str) -> Mapping[str, Any]:
     import yaml
 

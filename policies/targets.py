@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from socle.policy.model import Facts, File, Model
 from socle.topology.model import Tier
+from socle.topology.tiers import role_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ def file_of_every_tier(ending: str) -> Callable[[Model], Iterable[File]]:
 def files(*places: tuple[str, str]) -> Callable[[Model], Iterable[File]]:
     """One file each of several tiers, of those that are there."""
     return lambda model: (model.file(tier, ending) for tier, ending in places if model.tier(tier) is not None)
+
+
+def files_of_role(role: str, ending: str) -> Callable[[Model], Iterable[File]]:
+    """One file of every tier that has a role, as `file`."""
+    return lambda model: (model.file(one.name, ending) for one in model.topology.tiers if role_of(one.name) == role)
 
 
 def containers(model: Model) -> Iterable[File]:

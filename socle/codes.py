@@ -75,6 +75,22 @@ CODES: dict[str, Code] = {
         "Nodes reach the cloud's object store by an address and a port that the cloud file must say.",
         "Write surroundings.objects in the cloud file, or take object-store out of its services.",
     ),
+    "SOC-1225": Code(
+        "Visio's own nodes are asked for, and nobody says who its users are.",
+        "Write identity.provider, or leave application, workers, database and cache out with a reason.",
+    ),
+    "SOC-1226": Code(
+        "The endpoints follow from the issuer for ProConnect and Keycloak alone.",
+        "Write identity.endpoints in the stack file.",
+    ),
+    "SOC-1227": Code(
+        "Only the mirror nodes ask outside, so the cloud file must say where the identity provider answers them.",
+        "Write surroundings.identity in the cloud file, with the name that the issuer has.",
+    ),
+    "SOC-1228": Code(
+        "Visio's own nodes work with a database and a cache, and workers with application nodes.",
+        "Give the tiers that the error names nodes, or leave application, workers, database and cache out.",
+    ),
     "SOC-1301": Code("The plan file cannot be read.", "Make a new plan: `socle plan`."),
     "SOC-1302": Code("The file is no plan, or another version of Socle made it.", "Make a new plan: `socle plan`."),
     "SOC-1303": Code("The plan was edited after it was made.", "Make a new plan and have it reviewed again."),
@@ -230,6 +246,11 @@ CODES: dict[str, Code] = {
     "SOC-5211": Code("Nobody can sign certificates for this cloud.", "Hand over the requests that the error names."),
     "SOC-5212": Code("A file is not a certificate and its key in PEM.", "Convert it with openssl."),
     "SOC-5213": Code("The certificate authority cannot be read.", "Check `certificates` in the cloud file."),
+    "SOC-5214": Code(
+        "A secret that somebody outside gives is neither in its file nor in the vault.",
+        "Ask whoever registered Visio with the identity provider, and write the file that the error names.",
+    ),
+    "SOC-5215": Code("A secret that was handed over cannot be read.", "Check the file's owner, mode and encoding."),
     "SOC-5301": Code("The name server cannot be updated.", "Check that it is reached and that its clock is right."),
     "SOC-5302": Code("The name server holds no such zone or refuses the key.", "Ask its administrator for the zone."),
     "SOC-5303": Code("The key for name updates cannot be read.", "Write it in nsupdate's syntax."),

@@ -2,6 +2,7 @@
 
 A role lists its files in `vars/main.yml`, `<role>_files`: each entry has `path` and one of `template` (with `owner`,
 `group`, `mode`, `validate`), `folder: true`, `link` or `absent: true`. `optional: true`: no file where it is empty.
+`given`: what this file's template is told besides, where one template makes several files.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import jinja2
 # What the inventory and the vault say of a node: the only names that a template may use, besides a task's own.
 MODEL = (
     "stack", "names", "flows", "peers", "fronts",
-    "surroundings", "operator", "images", "trust", "node", "openings", "secrets",
+    "surroundings", "identity", "operator", "images", "trust", "node", "openings", "secrets",
 )  # fmt: skip
 DEFAULTS = {"owner": "root", "group": "root", "mode": "0644"}
 
@@ -62,7 +63,8 @@ def rendered(files: Iterable[Mapping[str, Any]], templates: Path, variables: Map
             if "{{" in one.get(key, ""):
                 one[key] = phrase(templates, one[key]).render(variables)
         if template := one.pop("template", None):
-            one["content"] = engine.get_template(template).render(variables)
+            own = one.pop("given", {})
+            one["content"] = engine.get_template(template).render({**variables, **own})
             if one.pop("optional", False) and not one["content"].strip():
                 one = {"path": one["path"], "absent": True}
         done.append(one)

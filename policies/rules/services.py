@@ -12,6 +12,7 @@ from socle.policy.mutation import Mutation, in_facts, in_file
 from socle.policy.outcome import Outcome, failed, judged, passed, unknown
 from socle.policy.rule import rule
 from socle.policy.waiver import Waiver
+from socle.topology.tiers import role_of
 
 DANGEROUS = ("/var/run/docker.sock", "/run/podman/podman.sock", "/run/docker.sock")
 NET_BIND = {"CAP_NET_BIND_SERVICE", "NET_BIND_SERVICE"}  # what a declared service may add
@@ -48,14 +49,21 @@ def no_privilege(file: File, _model: Model) -> Outcome:
 )
 def dedicated_network(file: File, model: Model) -> Outcome:
     networks = _container(file).get("Network", ())
-    wanted = "a network of its own; LiveKit's host network is a recorded exception on a host of its own"
+    wanted = "a network of its own; the host's, of LiveKit and Visio on hosts of their own, is a recorded exception"
     if "host" not in networks:
         return passed(networks or "podman's own", wanted)
     tier = model.tier(file.tier)
-    alone = len(list(model.files_of(file.tier, ".container"))) == 1
+    units = list(model.files_of(file.tier, ".container"))
+    alone = len(units) == 1
     if tier is not None and tier.carries_calls and alone:
         return unknown(
             "host network: media needs the node's own addresses; the host runs nothing else",
+            settled_in="process",
+            expected="a recorded derogation",
+        )
+    if role_of(file.tier) == "application" and all(one.path.rpartition("/")[2].startswith("visio-") for one in units):
+        return unknown(
+            "host network: a node forwards nothing, and this one runs nothing but Visio, which the flow matrix bounds",
             settled_in="process",
             expected="a recorded derogation",
         )

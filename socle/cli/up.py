@@ -33,6 +33,11 @@ def up(stack: str, file: Path | None, yes: bool, replace: tuple[str, ...], cloud
 
     from socle.engine import flow, workspace
 
+    if not cloud_only:
+        from socle.nodes import handed, vault
+
+        handed.require(case.loaded, case.topology, lambda: vault.read_vault(case.loaded.name))
+
     given = flow.read_plan(case.loaded, file) if file else None
     with workspace.alone(case.loaded, "up"):
         ready = flow.prepare(case, settings(case))

@@ -17,7 +17,7 @@ from socle import content, passphrase, paths
 from socle.errors import MachineError, NodeError
 from socle.files import write_file
 from socle.messages import _
-from socle.nodes import hostkeys, inventory, names, render, vault
+from socle.nodes import hostkeys, inventory, names, render, variables, vault
 from socle.nodes import outputs as program
 from socle.nodes.agent import Session, session
 from socle.nodes.outputs import Outputs
@@ -54,11 +54,8 @@ def configure(
     loaded: LoadedStack, topology: Topology, outputs: Mapping[str, Any], cloud: Connection, say: Say = _quiet
 ) -> Summary:
     """Brings every node to what the stack says. Raises NodeError when one was not reached or not configured."""
-    image = loaded.release.images["livekit"]
-    if image.pinned is None:
-        raise NodeError(
-            "SOC-5105", "the release names no digest of: {image}", image=f"{image.reference}:{image.version}"
-        )
+    if loose := [image.tagged for image in variables.images(loaded, topology).values() if image.pinned is None]:
+        raise NodeError("SOC-5105", "the release names no digest of: {image}", image=", ".join(loose))
     if names.publish(loaded, topology, program.read(outputs, topology)):
         say(_("names published: {names}").format(names=", ".join(record.fqdn for record in topology.records)))
     return play(loaded, topology, outputs, cloud, "site.yml", say)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from socle.nodes.outputs import Outputs, public_addresses
 from socle.stack.load import LoadedStack
+from socle.stack.release import NEEDED_IMAGES, VISIO_IMAGES, ContainerImage
 from socle.topology import Topology
+from socle.topology import identity as users
 from socle.topology.flows import Flow, PublicOf
 from socle.topology.model import Node
 from socle.topology.openings import Opening, openings
@@ -20,7 +23,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
     """The same for every node. `trust`: the certificate authority of the cloud and its services in PEM, or ''."""
     stack = loaded.stack
     system = loaded.release.operating_system
-    livekit = loaded.release.images["livekit"]
+    provider = users.provider(stack) if topology.has("application") else None
     return {
         "stack": {
             "name": loaded.name,
@@ -49,10 +52,17 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             kind: {"address": str(server.address), "name": server.name}
             for kind, server in loaded.cloud.surroundings.servers.items()
         },
+        "identity": asdict(provider) if provider else None,
         "operator": {"name": loaded.cloud.images[system].user, "public_key": public_key},
-        "images": {"livekit": livekit.pinned or f"{livekit.reference}:{livekit.version}"},
+        "images": {name: image.pinned or image.tagged for name, image in images(loaded, topology).items()},
         "trust": trust,
     }
+
+
+def images(loaded: LoadedStack, topology: Topology) -> dict[str, ContainerImage]:
+    """Of the release, those that the stack's nodes run."""
+    names = (*NEEDED_IMAGES, *(VISIO_IMAGES if topology.has("application") else ()))
+    return {name: loaded.release.images[name] for name in names}
 
 
 def of_node(topology: Topology, node: Node, outputs: Outputs) -> Variables:

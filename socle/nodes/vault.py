@@ -19,7 +19,7 @@ from socle import passphrase, paths
 from socle.errors import NodeError
 from socle.files import write_file
 from socle.messages import _
-from socle.nodes import certificates
+from socle.nodes import certificates, handed
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
 from socle.topology.model import Secret
@@ -91,6 +91,8 @@ def read_vault(stack: str) -> dict[str, Any]:
 def _value(loaded: LoadedStack, secret: Secret, current: Any, now: datetime) -> Any:
     if secret.kind == "certificate":
         return certificates.current_or_new(loaded, secret, current, now)
+    if secret.kind == "handed-over":
+        return handed.current_or_given(loaded, secret, current)
     if current is not None:
         return current
     return _ssh_key(loaded.name) if secret.kind == "ssh-key" else secrets.token_urlsafe(TOKEN_BYTES)

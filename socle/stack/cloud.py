@@ -64,12 +64,22 @@ class Service(Surrounding):
     port: Annotated[int, Field(ge=1, le=65535)] = 443
 
 
+class Relay(Surrounding):
+    """`port`: 465 is TLS from the first byte, any other STARTTLS."""
+
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+
+
 class Surroundings(Section):
     names: Surrounding
     time: Surrounding
     mirror: Surrounding
     registry: Surrounding
     objects: Annotated[Service | None, Field(description="Where the cloud's object store answers S3 requests")] = None
+    identity: Annotated[
+        Service | None, Field(description="Where the identity provider answers, under the name of its issuer")
+    ] = None
+    mail: Annotated[Relay | None, Field(description="The relay that takes mail to users")] = None
 
     @property
     def servers(self) -> dict[str, Surrounding]:

@@ -153,9 +153,36 @@ class Retention(Section):
     logs: Annotated[int, Field(ge=1, le=3650)] = 180
 
 
+class Endpoints(Section):
+    """Of an OpenID Connect provider, as its discovery document names them."""
+
+    authorization: SecureAddress
+    token: SecureAddress
+    userinfo: SecureAddress
+    jwks: SecureAddress
+    logout: SecureAddress | None = None
+
+
 class Identity(Section):
     provider: IdentityProvider
-    issuer: Annotated[SecureAddress | None, Field(description="Issuer URL, for the provider `oidc`")] = None
+    issuer: Annotated[
+        SecureAddress | None,
+        Field(description="Issuer URL, for the provider `oidc`; for ProConnect, another than the one on the Internet"),
+    ] = None
+    client: Annotated[Word, Field(description="Identifier that the provider gave Visio when it was registered")] = (
+        "meet"
+    )
+    secret_file: Annotated[
+        Line | None, Field(description="File with the client's secret; default: handed-over/ in the stack's folder")
+    ] = None
+    endpoints: Annotated[
+        Endpoints | None,
+        Field(description="Needed where they do not follow from the issuer (Keycloak, ProConnect)"),
+    ] = None
+    pkce: Annotated[
+        bool | None,
+        Field(description="Proof key of each login; default: yes, but not with ProConnect"),
+    ] = None
 
 
 class Certificates(Section):

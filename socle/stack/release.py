@@ -11,6 +11,7 @@ from socle.stack.model import Day, Line, Section, Word
 
 NEEDED_IMAGES = ("livekit",)  # what the roles deploy
 USED_BY = {"meet-backend": ("application", "workers"), "meet-frontend": ("application",)}  # image: tiers that run it
+VISIO_IMAGES = tuple(USED_BY)  # the same, where the stack has application nodes
 
 
 class ContainerImage(Section):
@@ -40,6 +41,11 @@ class ContainerImage(Section):
     def pinned(self) -> str | None:
         """`reference@digest`, or None while no digest is recorded."""
         return f"{self.reference}@{self.digest}" if self.digest else None
+
+    @property
+    def tagged(self) -> str:
+        """`reference:version`, what is looked for before a digest is known."""
+        return f"{self.reference}:{self.version}"
 
 
 def _is_host(first: str) -> bool:

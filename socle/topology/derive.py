@@ -13,7 +13,8 @@ from socle.stack.cloud import Cloud
 from socle.stack.explain import suggestion
 from socle.stack.load import LoadedStack
 from socle.stack.model import Environment, Stack
-from socle.topology.flows import Flows, Place, Way
+from socle.topology import identity
+from socle.topology.flows import Flow, Flows, Place, Way
 from socle.topology.matrix import written_out
 from socle.topology.model import (
     Container,
@@ -31,7 +32,7 @@ from socle.topology.placement import placed, promotion
 from socle.topology.sizing import Demand, Sizing, TierSize
 from socle.topology.sizing import figures as f
 from socle.topology.sizing import size as sized
-from socle.topology.tiers import TIERS, TRANSIT, TierKind
+from socle.topology.tiers import TIERS, TRANSIT, TierKind, role_of
 
 # of each network: .1 is the router, .2 to .8 are left to the network's own services
 FRONT_HOST = 9
@@ -47,6 +48,7 @@ def derive(loaded: LoadedStack) -> Topology:
     blocks = [str(block) for block in stack.network.cidr.subnets(new_prefix=24)]
     all_tiers = (_tier(loaded, name, kind, blocks[kind.subnet], sizing.tiers[name]) for name, kind in TIERS.items())
     tiers = tuple(tier for tier in all_tiers if tier.nodes)
+    identity.refuse(loaded, [tier.name for tier in tiers])
     fronts = tuple(_front(loaded, tier) for tier in tiers if tier.fronted)
     outer, inner = (str(IPv4Network(blocks[TRANSIT])[host]) for host in (1, FIRST_HOST))
     return Topology(
@@ -240,16 +242,22 @@ def _front(loaded: LoadedStack, tier: Tier) -> Front:
 
 
 def _flows(loaded: LoadedStack, tiers: Sequence[Tier], fronts: Sequence[Front]) -> Flows:
-    """The matrix between the tiers that are there. The cloud's object store answers on a port of its own."""
-    cloud = loaded.cloud
+    """The matrix between the tiers that are there. Servers around the stack answer on ports of their own."""
+    cloud, around = loaded.cloud, loaded.cloud.surroundings
     ways: list[Way] = [front.way for front in fronts]
     ways.append("object-store" if cloud.offers("object-store") else "own-objects")
     ways += [VOTES[tier.name] for tier in tiers if tier.name in VOTES and len(tier.nodes) > 1]
-    made = written_out([tier.name for tier in tiers], ways)
-    if objects := cloud.surroundings.objects:
-        at = objects.port
-        made = Flows(tuple(replace(one, first=at, last=at) if one.target == Place.OBJECTS else one for one in made))
-    return made
+    if any(tier.name == "application" for tier in tiers):
+        ways += ["visio", "identity", *(["mail"] if around.mail else [])]  # type: ignore[list-item]
+    ports = {Place.OBJECTS: around.objects, Place.IDENTITY: around.identity, Place.MAIL: around.mail}
+    asked = identity.provider(loaded.stack)
+
+    def ported(one: Flow) -> Flow:
+        server = ports.get(one.target) if isinstance(one.target, Place) else None
+        at = asked.port if asked and one.name == "local-identity" else server.port if server else None
+        return replace(one, first=at, last=at) if at else one
+
+    return Flows(tuple(ported(one) for one in written_out([tier.name for tier in tiers], ways)))
 
 
 def _containers(loaded: LoadedStack, tiers: set[str]) -> tuple[Container, ...]:
@@ -308,11 +316,12 @@ def _flavour(loaded: LoadedStack, cloud: Cloud, tier: str, need: TierSize) -> st
 
 def _secrets(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
     bus = tuple(node.address for tier in tiers if tier.name == "bus" for node in tier.nodes)
+    visio = tuple(tier.name for tier in tiers if role_of(tier.name) == "application")
     encrypting = sorted({n.tier for t in tiers for n in t.nodes if n.volume and n.volume.encryption == "node"})
     found = [
         Secret("ssh_key", "ssh-key", ()),
-        Secret("livekit_api_key", "token", ("media",)),
-        Secret("livekit_api_secret", "token", ("media",)),
+        Secret("livekit_api_key", "token", ("media", *visio)),
+        Secret("livekit_api_secret", "token", ("media", *visio)),
         Secret("turn_secret", "token", ("media", "turn")),
         Secret("valkey_password", "token", ("media", "bus")),
         Secret("edge_certificate", "certificate", ("edge",), (domain, f"livekit.{domain}")),
@@ -327,7 +336,16 @@ def _secrets(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
         ]
     found += _cache_secrets(domain, tiers) + _database_secrets(domain, tiers)
     found += [Secret("volume_key", "token", tuple(encrypting))] if encrypting else []
-    return tuple(found)
+    return (*found, *_visio_secrets({tier.name for tier in tiers}))
+
+
+def _visio_secrets(tiers: set[str]) -> Iterator[Secret]:
+    """What Visio's own tiers are handed besides."""
+    if "application" not in tiers:
+        return
+    running = tuple(tier for tier in ("application", "workers") if tier in tiers)
+    yield Secret("visio_key", "token", running)
+    yield Secret("oidc_client_secret", "handed-over", ("application",))
 
 
 def _cache_secrets(domain: str, tiers: Sequence[Tier]) -> list[Secret]:
@@ -372,6 +390,8 @@ def _places(loaded: LoadedStack, tiers: Sequence[Tier]) -> dict[str, tuple[str, 
         Place.MIRROR: (f"{around.mirror.address}/32",),
         Place.REGISTRY: (f"{around.registry.address}/32",),
         Place.OBJECTS: (f"{around.objects.address}/32",) if around.objects else (),
+        Place.IDENTITY: (f"{around.identity.address}/32",) if around.identity else (),
+        Place.MAIL: (f"{around.mail.address}/32",) if around.mail else (),
         # a first request is a broadcast, a renewal goes to the subnet's server
         Place.DHCP: (
             "255.255.255.255/32",

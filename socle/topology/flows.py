@@ -14,6 +14,8 @@ class Place(StrEnum):
     INTERNET = "internet"  # users, anywhere
     ADMINISTRATION = "administration"  # access.from
     TRUNK = "trunk"  # the phone operator: telephony.trunk
+    IDENTITY = "identity provider"  # or what stands before it
+    MAIL = "mail relay"
     BALANCER = "balancer"  # the load balancer's probes: they come from the network of what it balances
     NAMES = "names"  # resolver
     TIME = "time"  # NTP server
@@ -40,9 +42,11 @@ OTHERS = "others"  # each tier but the one at the other end
 End = str | Place | PublicOf
 Protocol = Literal["tcp", "udp", "vrrp"]
 Probe = Literal["tls", "ssh", "tcp", "stun", "call"]
-# What stands before the edge, whose object store it is, which tiers vote: a flow may be there with one of them alone.
+# What stands before the edge, whose object store it is, which tiers vote, whether Visio is there and whom it asks
+# outside: a flow may be there with one of them alone.
 Way = Literal[
     "load-balancer", "virtual-address", "object-store", "own-objects", "bus-votes", "cache-votes", "database-votes",
+    "visio", "identity", "mail",
 ]  # fmt: skip
 
 

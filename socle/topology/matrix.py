@@ -15,17 +15,19 @@ from socle.topology.flows import EVERY, OTHERS, End, Flow, Flows, Place, Probe, 
 def flow(  # one line per flow below
     name: str,
     source: End | tuple[End, ...],
-    target: End,
+    target: End | tuple[End, ...],
     protocol: Protocol,
     ports: int | tuple[int, int],
     why: str,
     probe: Probe | None = None,
     where: Way | None = None,
 ) -> tuple[Flow, ...]:
-    """One flow, or the same one from several ends."""
+    """One flow, or the same one from several ends, or to several."""
     first, last = ports if isinstance(ports, tuple) else (ports, ports)
     sources = source if isinstance(source, tuple) else (source,)
-    return tuple(Flow(name, one, target, protocol, first, last, why, probe, where) for one in sources)
+    targets = target if isinstance(target, tuple) else (target,)
+    pairs = ((one, other) for one in sources for other in targets)
+    return tuple(Flow(name, one, other, protocol, first, last, why, probe, where) for one, other in pairs)
 
 
 _NONE = 0  # VRRP has no ports
@@ -59,8 +61,10 @@ _LINES: tuple[tuple[Flow, ...], ...] = (
     # between tiers
     flow("signalling", "edge", "media", "tcp", 7880, "The edge passes WebSocket signalling on"),
     flow("pages", "edge", "application", "tcp", 8000, "The edge passes pages and API calls on"),
-    flow("rooms", "application", "media", "tcp", 7880, "Visio opens and closes rooms (LiveKit API)"),
-    flow("events", "media", "application", "tcp", 8000, "LiveKit says who came and went (webhooks)"),
+    flow("site", "edge", "application", "tcp", 8080, "The edge passes on what browsers show (Visio's front end)"),
+    flow("rooms", _CLIENTS, "edge", "tcp", 443, "Visio opens and closes rooms (LiveKit's API, by its public name)"),
+    flow("events", "media", "edge", "tcp", 443, "LiveKit tells Visio who came and went (webhooks)", None, "visio"),
+    flow("admin-pages", "bastion", "edge", "tcp", 443, "Visio's administration, through the bastion", None, "visio"),
     flow(
         "relayed-media", "turn", PublicOf("media"), "udp", _MEDIA_UDP, "The relay sends users' media to the media nodes"
     ),
@@ -114,13 +118,23 @@ _LINES: tuple[tuple[Flow, ...], ...] = (
     flow("names-tcp", OTHERS, "mirror", "tcp", 53, "Name resolution, long answers"),
     flow("time", OTHERS, "mirror", "udp", 123, "Clocks"),
     flow("mirror", OTHERS, "mirror", "tcp", 3142, "Signed Debian packages"),
-    flow("registry", "media", "mirror", "tcp", 443, "Container images, pulled by digest"),
+    flow("registry", ("media", "workers"), "mirror", "tcp", 443, "Container images, pulled by digest"),
+    flow("registry", "application", "mirror", "tcp", 443, "The same, and the identity provider, by its name"),
+    flow("mail", _CLIENTS, "mirror", "tcp", 587, "Mail to users (SMTP with STARTTLS)", None, "mail"),
     flow("upstream-names", "mirror", Place.NAMES, "udp", 53, "Names, from the ministry's resolver"),
     flow("upstream-names-tcp", "mirror", Place.NAMES, "tcp", 53, "Names, long answers"),
     flow("upstream-time", "mirror", Place.TIME, "udp", 123, "Clocks, from the ministry's server"),
     flow("upstream-mirror", "mirror", Place.MIRROR, "tcp", 3142, "Packages, from the ministry's mirror"),
     flow("upstream-registry", "mirror", Place.REGISTRY, "tcp", 443, "Images, from the ministry's registry"),
+    flow("upstream-identity", "mirror", Place.IDENTITY, "tcp", 443, "Logins, checked by the identity provider", None,
+         "identity"),
+    flow("upstream-mail", "mirror", Place.MAIL, "tcp", 587, "Mail, to the ministry's relay", None, "mail"),
     # inside one node
+    flow("local-cache", Place.LOOPBACK, _CLIENTS, "tcp", 6379, "Visio reaches the cache's leader (HAProxy)"),
+    flow("local-rooms", Place.LOOPBACK, _CLIENTS, "tcp", 443, "Visio reaches an edge that answers (HAProxy)"),
+    flow("local-identity", Place.LOOPBACK, "application", "tcp", 443, "Visio reaches the identity provider (HAProxy)",
+         None, "identity"),
+    flow("local-mail", Place.LOOPBACK, _CLIENTS, "tcp", 587, "Visio reaches the mail relay (HAProxy)", None, "mail"),
     flow("resolver-stub", Place.LOOPBACK, EVERY, "udp", 53, "systemd-resolved's local stub"),
     flow("resolver-stub-tcp", Place.LOOPBACK, EVERY, "tcp", 53, "systemd-resolved's local stub"),
     flow("time-command", Place.LOOPBACK, EVERY, "udp", 323, "chronyc talks to chronyd"),

@@ -35,8 +35,14 @@ class Opening:
 
 
 def openings(topology: Topology, tier: str) -> tuple[Opening, ...]:
-    """Everything that may enter or leave the nodes of one tier, and nothing else."""
-    return tuple(_all(topology, tier))
+    """Everything that may enter or leave the nodes of one tier, and nothing else.
+
+    Once: two servers at one address and port are one opening, and a security group refuses the same rule twice.
+    """
+    found: dict[tuple[object, ...], Opening] = {}
+    for one in _all(topology, tier):
+        found.setdefault((one.direction, one.protocol, one.first, one.last, one.remote), one)
+    return tuple(found.values())
 
 
 def _all(topology: Topology, tier: str) -> Iterator[Opening]:

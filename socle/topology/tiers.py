@@ -60,7 +60,7 @@ TIERS: dict[str, TierKind] = {
         role="valkey",
     ),
     "application": TierKind(5, "Visio: pages and API"),
-    "workers": TierKind(6, "Visio: background jobs"),
+    "workers": TierKind(6, "Visio: background jobs", role="application"),
     "database": TierKind(7, "PostgreSQL", "enhanced", inner=True, quorum=True, mount="/var/lib/postgresql"),
     "cache": TierKind(
         8, "Valkey, Visio's cache", "enhanced", inner=True, quorum=True, mount="/var/lib/valkey", role="valkey"

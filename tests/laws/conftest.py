@@ -13,7 +13,7 @@ from socle.errors import InputError, StackErrors
 from socle.graph import Graph
 from socle.graph.capture import capture
 from socle.stack import load_stack
-from socle.stack.load import LoadedStack
+from socle.stack.load import LoadedStack, load_cloud
 from socle.topology import Topology, derive
 from tests.conftest import CLOUDS, ROOT, STACKS
 
@@ -27,7 +27,13 @@ def placed(stack: str, cloud: str) -> tuple[LoadedStack, Topology] | InputError:
     folder = Path(FOLDER.name) / cloud
     folder.mkdir(exist_ok=True)
     file = folder / f"{stack}.yaml"
-    file.write_text(re.sub(r"(?m)^cloud: \S+$", f"cloud: {cloud}", text), encoding="utf-8")
+    if f"cloud: {cloud}\n" not in text:  # a cloud has its own way to a provider of identities
+        text = re.sub(r"(?m)^cloud: \S+$", f"cloud: {cloud}", text)
+        if server := load_cloud(cloud).surroundings.identity:
+            issuer = f"https://{server.name}:{server.port}/realms/agents"
+            known = rf'\nidentity: {{provider: oidc, issuer: "{issuer}"}}\n'
+            text = re.sub(r"\nidentity:(?! \{provider: none).*\n(?: .*\n)*", known, text)
+    file.write_text(text, encoding="utf-8")
     try:
         loaded = load_stack(str(file))
         return loaded, derive(loaded)

@@ -49,7 +49,10 @@ class Case:
     def given(self) -> dict[str, tuple[str, str]]:
         """What the cloud file names: kind -> name, address."""
         around = self.loaded.cloud.surroundings
-        kinds = {kind: getattr(around, kind) for kind in ("names", "time", "mirror", "registry", "objects")}
+        kinds = {
+            kind: getattr(around, kind)
+            for kind in ("names", "time", "mirror", "registry", "objects", "identity", "mail")
+        }
         return {kind: (server.name, str(server.address)) for kind, server in kinds.items() if server}
 
 
@@ -83,7 +86,7 @@ def test_mirror_nodes_ask_the_ministry_s_servers_and_never_themselves(mirrored: 
     assert f"DNS={given['names'][1]}\n" in mirrored.of(RESOLVED)
     assert re.findall(r"(?m)^server (\S+)", mirrored.of(CHRONY)) == [given["time"][1]]
     assert re.findall(r"forward-addr: (\S+)", mirrored.of(UNBOUND)) == [given["names"][1]]
-    passed_to = re.findall(r"proxy_pass ([^:;]+):", mirrored.of(NGINX))
+    passed_to = [address for address, _port in led_to(mirrored.of(NGINX)).values()]
     assert set(passed_to) <= {address for _name, address in given.values()}  # addresses: nothing is left to resolve
     assert not set(passed_to) & mirrored.mirrors
 
@@ -109,15 +112,33 @@ def test_a_relay_leads_where_the_matrix_says(mirrored: Case) -> None:
     """Each server's upstream has the port of the flow that leads to it, and its own address."""
     flows, given = mirrored.topology.flows, mirrored.given
     ways = {"mirror": ("upstream-mirror", "mirror"), "registry": ("upstream-registry", "registry"),
-            "objects-inside": ("upstream-objects", "objects")}  # fmt: skip
+            "objects-inside": ("upstream-objects", "objects"), "mail": ("upstream-mail", "mail")}  # fmt: skip
     there = {flow.name for flow in flows}
     wanted = {
         (flows.get(inside).port, given[kind][1], flows.get(outside).port)
         for inside, (outside, kind) in ways.items()
         if inside in there
     }
-    pairs = re.findall(r"listen [\d.]+:(\d+)[^}]*?proxy_pass ([\d.]+):(\d+)", mirrored.of(NGINX))
-    assert {(int(port), address, int(at)) for port, address, at in pairs} == wanted
+    if "upstream-identity" in there:  # behind the registry's door, told apart by its name
+        wanted.add((flows.get("registry").port, given["identity"][1], flows.get("upstream-identity").port))
+    found = led_to(mirrored.of(NGINX))
+    assert {(port, address, at) for (port, _name), (address, at) in found.items()} == wanted
+    named = {name for _port, name in found if name}
+    assert named == ({given["registry"][0], given["identity"][0]} if "upstream-identity" in there else set())
+
+
+def led_to(relays: str) -> dict[tuple[int, str], tuple[str, int]]:
+    """Door, and the name that is asked for where it has several -> where a relay leads."""
+    found = {}
+    for port, where in re.findall(r"listen [\d.]+:(\d+)[^}]*?proxy_pass ([^;]+);", relays):
+        named = [("", where)]
+        if where.startswith("$"):
+            names = re.search(r"map \S+ \S+ \{([^}]*)\}", relays)
+            named = re.findall(r"(\S+) ([\d.]+:\d+);", names[1] if names else "")
+        for name, server in named:
+            address, _, at = server.partition(":")
+            found[int(port), name] = (address, int(at))
+    return found
 
 
 def test_the_resolver_answers_the_stack_s_nodes_and_nobody_else(mirrored: Case) -> None:

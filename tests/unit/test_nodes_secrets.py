@@ -49,7 +49,9 @@ def authority(folder: Path) -> Issuer:
 
 @pytest.fixture
 def signed(stack_file: Callable[..., Path], tmp_path: Path) -> LoadedStack:
-    return with_issuer(load_stack(str(stack_file())), authority(tmp_path / "authority"))
+    (tmp_path / "oidc.secret").write_text("of-the-provider\n")
+    identity = {"provider": "proconnect", "secret_file": str(tmp_path / "oidc.secret")}
+    return with_issuer(load_stack(str(stack_file(identity=identity))), authority(tmp_path / "authority"))
 
 
 def with_issuer(loaded: LoadedStack, issuer: Issuer | None) -> LoadedStack:
