@@ -170,6 +170,7 @@ def test_the_leader_waits_for_replicas_that_are_there_and_for_no_other() -> None
     assert PATRONI.not_last(late, "three", "new") == "", "a replica waits for nobody"
     waiting = SOUND | cluster(member("two", "sync_standby", pending_restart=True))
     assert "two" in PATRONI.not_last(waiting, "one", "new")
+    assert "three" in PATRONI.not_last(SOUND | cluster(member("three", state="restarting")), "one", "new")
     assert PATRONI.not_last(SOUND | cluster(member("three", state="stopped", configured="old")), "one", "new") == ""
 
 
@@ -189,7 +190,7 @@ def patroni(folder: Path, port: int, wanted: str, **more: Any) -> dict[str, Any]
     file = folder / "config.yml"
     file.write_text("bootstrap: {dcs: {ttl: 20}}\ntags: {configured: new}\n")
     given = {"wanted": wanted, "node": "one", "nodes": NAMES, "url": f"https://127.0.0.1:{port}", "username": "patroni",
-             "password": "not to be shown", "configuration": str(file), "patience": 5, **shown(folder)}  # fmt: skip
+             "password": "not to be shown", "configuration": str(file), "patience": 30, **shown(folder)}  # fmt: skip
     return module("patroni_member", {**given, **more})
 
 
@@ -239,8 +240,8 @@ def test_handing_over_is_a_restart_too_and_is_waited_for(pki: Path) -> None:
 def test_a_leader_without_a_replica_in_step_is_not_restarted(pki: Path) -> None:
     members = [member("one", "leader", pending_restart=True), member("two", state="stopped")]
     with answering(pki, "127.0.0.1", 0, lambda *_: (200, {"members": members})) as port:
-        done = patroni(pki, port, "current")
-    assert done["msg"] == "no replica is in step with the leader: it is not restarted"
+        done = patroni(pki, port, "current", patience=1)
+    assert done["msg"] == "the leader is not restarted: no replica is in step with it"
 
 
 def test_what_patroni_keeps_is_changed_where_it_differs(pki: Path) -> None:

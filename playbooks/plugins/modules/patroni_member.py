@@ -105,6 +105,7 @@ HANDED_OVER = 60  # seconds for Patroni to answer a switchover, which it does wh
 LEADS = ("leader", "master", "primary")
 FOLLOWS = ("replica", "sync_standby", "quorum_standby")
 AT_WORK = ("running", "streaming")
+COMING = ("starting", "restarting", "running")  # of a replica: it does not receive yet, and soon will
 
 
 class Refused(Exception):
@@ -169,11 +170,11 @@ def not_last(members, node, configured):
     """Why a leader may not be restarted yet, in words. It waits for replicas at work, never for one that is away."""
     if not leads(members.get(node, {})):
         return ""
-    others = {name: one for name, one in members.items() if name != node and at_work(one)}
+    others = {name: one for name, one in members.items() if name != node and (at_work(one) or one["state"] in COMING)}
     late = [
         name
         for name, one in others.items()
-        if one.get("tags", {}).get("configured") != configured or one.get("pending_restart")
+        if not at_work(one) or one.get("tags", {}).get("configured") != configured or one.get("pending_restart")
     ]
     return f"replicas that are not yet as configured: {', '.join(sorted(late))}" if late else ""
 
@@ -249,11 +250,11 @@ def share(patroni, given, change):
 
 def hand_over(patroni, members, node, patience):
     """Makes another node lead; nothing where no other can, as a node alone."""
-    other = successor(members, node)
-    if not other:
-        if len(members) > 1:
-            raise Refused("no replica is in step with the leader: it is not restarted")
+    if len(members) == 1:
         return []
+    missing = "no replica is in step with it"  # the last one to restart may be on its way back
+    until(lambda: "" if successor(patroni.members(), node) else missing, patience, "the leader is not restarted")
+    other = successor(patroni.members(), node)
     patroni.ask("/switchover", "POST", {"leader": node, "candidate": other}, HANDED_OVER)
     until(lambda: not_following(patroni.members(), node), patience, "after the switchover")
     return [f"leader now {other}"]
