@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,7 @@ def _ready(loaded: LoadedStack, topology: Topology, outputs: Mapping[str, Any], 
     known_hosts = hostkeys.pin(loaded.name, nodes, console_of(cloud))
     file = inventory.write(loaded, topology, nodes, secrets.public_key, known_hosts)
     with session(secrets.private_key, file.with_name("ssh_config")) as ssh:
-        yield lambda playbook, extra, limit: _events(file, secrets.file, ssh, playbook, extra, limit)
+        yield partial(_events, file, secrets.file, ssh, len(topology.nodes))
 
 
 def console_of(cloud: Connection) -> hostkeys.ReadConsole:
@@ -143,14 +144,18 @@ def console_of(cloud: Connection) -> hostkeys.ReadConsole:
 
 
 def _events(
-    file: Path, secrets: Path, ssh: Session, playbook: str, extra: Mapping[str, Any], limit: Sequence[str]
+    file: Path, secrets: Path, ssh: Session, nodes: int, playbook: str, extra: Mapping[str, Any], limit: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    """The callback's lines, as they come; everything Ansible says otherwise goes to the stack's log."""
+    """The callback's lines, as they come; everything Ansible says otherwise goes to the stack's log.
+
+    A fork for each node: those that wait for another one (the mirror, a leader) must not keep it from its own tasks.
+    """
     playbooks = content.folder("playbooks")
     command = [
         *TIED,
         str(Path(sys.executable).with_name("ansible-playbook")),
         *("--inventory", str(file)),
+        *("--forks", str(nodes)),
         *("--vault-password-file", str(passphrase.file())),
         *("--extra-vars", f"@{secrets}"),
         *(("--extra-vars", json.dumps(extra)) if extra else ()),

@@ -22,17 +22,17 @@ from socle.topology.model import (
     Network,
     Node,
     Record,
-    Secret,
     Tier,
     Topology,
     Transit,
     Volume,
 )
 from socle.topology.placement import placed, promotion
+from socle.topology.secrets import secrets_of
 from socle.topology.sizing import Demand, Sizing, TierSize
 from socle.topology.sizing import figures as f
 from socle.topology.sizing import size as sized
-from socle.topology.tiers import TIERS, TRANSIT, TierKind, role_of
+from socle.topology.tiers import TIERS, TRANSIT, TierKind
 
 # of each network: .1 is the router, .2 to .8 are left to the network's own services
 FRONT_HOST = 9
@@ -62,7 +62,7 @@ def derive(loaded: LoadedStack) -> Topology:
             Record(f"livekit.{stack.domain}", "edge"),
             Record(f"turn.{stack.domain}", "turn"),
         ),
-        secrets=_secrets(stack.domain, tiers),
+        secrets=secrets_of(stack.domain, tiers),
         places=_places(loaded, tiers),
         transit=Transit(Network(f"{loaded.name}-transit", "transit", blocks[TRANSIT], outer), inner),
         fronts=fronts,
@@ -312,70 +312,6 @@ def _flavour(loaded: LoadedStack, cloud: Cloud, tier: str, need: TierSize) -> st
             memory=f"{need.memory:g}",
         )
     return min(enough)[-1]
-
-
-def _secrets(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
-    bus = tuple(node.address for tier in tiers if tier.name == "bus" for node in tier.nodes)
-    visio = tuple(tier.name for tier in tiers if role_of(tier.name) == "application")
-    encrypting = sorted({n.tier for t in tiers for n in t.nodes if n.volume and n.volume.encryption == "node"})
-    found = [
-        Secret("ssh_key", "ssh-key", ()),
-        Secret("livekit_api_key", "token", ("media", *visio)),
-        Secret("livekit_api_secret", "token", ("media", *visio)),
-        Secret("turn_secret", "token", ("media", "turn")),
-        Secret("valkey_password", "token", ("media", "bus")),
-        Secret("edge_certificate", "certificate", ("edge",), (domain, f"livekit.{domain}")),
-        Secret("turn_certificate", "certificate", ("turn",), (f"turn.{domain}",)),
-        Secret("valkey_certificate", "certificate", ("bus",), (f"valkey.{domain}", *bus)),
-    ]
-    if len(bus) > 1:  # they are copied, and vote on who leads
-        found += [
-            Secret("valkey_replication_password", "token", ("bus",)),
-            Secret("valkey_vote_password", "token", ("bus",)),
-            Secret("valkey_sentinel_password", "token", ("media", "bus")),
-        ]
-    found += _cache_secrets(domain, tiers) + _database_secrets(domain, tiers)
-    found += [Secret("volume_key", "token", tuple(encrypting))] if encrypting else []
-    return (*found, *_visio_secrets({tier.name for tier in tiers}))
-
-
-def _visio_secrets(tiers: set[str]) -> Iterator[Secret]:
-    """What Visio's own tiers are handed besides."""
-    if "application" not in tiers:
-        return
-    running = tuple(tier for tier in ("application", "workers") if tier in tiers)
-    yield Secret("visio_key", "token", running)
-    yield Secret("oidc_client_secret", "handed-over", ("application",))
-
-
-def _cache_secrets(domain: str, tiers: Sequence[Tier]) -> list[Secret]:
-    addresses = tuple(node.address for tier in tiers if tier.name == "cache" for node in tier.nodes)
-    if not addresses:
-        return []
-    asking = ("cache", "application", "workers")
-    found = [
-        Secret("cache_password", "token", asking),
-        Secret("cache_certificate", "certificate", ("cache",), (f"cache.{domain}", *addresses)),
-    ]
-    if len(addresses) > 1:
-        found += [
-            Secret("cache_replication_password", "token", ("cache",)),
-            Secret("cache_vote_password", "token", ("cache",)),
-            Secret("cache_sentinel_password", "token", asking),
-        ]
-    return found
-
-
-def _database_secrets(domain: str, tiers: Sequence[Tier]) -> list[Secret]:
-    addresses = tuple(node.address for tier in tiers if tier.name == "database" for node in tier.nodes)
-    if not addresses:
-        return []
-    users = ("replication", "rewind", "monitoring", "probe", "management")  # the last one is Patroni's own interface's
-    return [
-        Secret("database_password", "token", ("database", "application", "workers")),
-        *(Secret(f"database_{user}_password", "token", ("database",)) for user in users),
-        Secret("database_certificate", "certificate", ("database",), (f"database.{domain}", *addresses), client=True),
-    ]
 
 
 def _places(loaded: LoadedStack, tiers: Sequence[Tier]) -> dict[str, tuple[str, ...]]:
