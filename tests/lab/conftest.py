@@ -19,6 +19,8 @@ import pytest
 import yaml
 
 from socle.lab import world
+from socle.nodes import outputs
+from socle.nodes.outputs import Outputs
 from socle.stack import load_stack
 from socle.topology import derive
 from tests.conftest import ROOT
@@ -101,6 +103,16 @@ def write_bare_cloud(folder: Path, **changes: object) -> None:
     clouds = folder / "stacks" / "clouds"
     clouds.mkdir(parents=True, exist_ok=True)
     (clouds / "lab.yaml").write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+def made(stack: Deployment) -> Outputs:
+    """Addresses of what was made: of nodes and fronts."""
+    from socle.engine import deploy, workspace
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOCLE_STATE", stack.env["SOCLE_STATE"])
+        loaded = load_stack(str(stack.file))
+        return outputs.read(deploy.outputs(workspace.open_stack(loaded, credentials=False)), derive(loaded))
 
 
 @contextmanager

@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from socle.nodes import outputs as program
 from socle.stack import load_stack
 from socle.topology import derive
 from tests.conftest import ROOT
-from tests.lab.conftest import LEFT_OUT, Deployment, changed, write_bare_cloud, write_stack
+from tests.lab.conftest import LEFT_OUT, Deployment, changed, made, write_bare_cloud, write_stack
 from tests.lab.plugged import until
 
 pytestmark = pytest.mark.lab
@@ -89,20 +88,10 @@ class Watch(threading.Thread):
 def watched(stack: Deployment) -> Iterator[Watch]:
     loaded = load_stack(str(stack.file))
     topology = derive(loaded)
-    watch = Watch(public_address(stack), topology.record("visio").fqdn, str(loaded.cloud.ca_certificate))
+    (front,) = topology.fronts
+    watch = Watch(made(stack).fronts[front.name], topology.record("visio").fqdn, str(loaded.cloud.ca_certificate))
     watch.start()
     yield watch
-
-
-def public_address(stack: Deployment) -> str:
-    from socle.engine import deploy, workspace
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOCLE_STATE", stack.env["SOCLE_STATE"])
-        loaded = load_stack(str(stack.file))
-        topology = derive(loaded)
-        made = program.read(deploy.outputs(workspace.open_stack(loaded, credentials=False)), topology)
-    return made.fronts[topology.fronts[0].name]
 
 
 def test_the_service_is_what_the_stack_says_and_a_second_up_changes_nothing(fewer: Deployment) -> None:

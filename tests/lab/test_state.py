@@ -18,7 +18,7 @@ from tests.lab.s3 import S3
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.nightly]
 
 BUCKET, NAME = "state-of-kept", "kept"
 
