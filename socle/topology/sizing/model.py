@@ -51,7 +51,14 @@ OUTLOOK: dict[str, str] = {
 }
 
 # vCPU, memory and volume of a lab's node, where they are not the least
-LAB: dict[str, tuple[int, float, int]] = {"media": (2, 1, 0), "bus": (1, 0.5, 1), "database": (1, 0.5, 1)}
+LAB: dict[str, tuple[int, float, int]] = {
+    "media": (2, 1, 0),
+    "bus": (1, 0.5, 1),
+    "database": (1, 1, 1),
+    # gunicorn's three processes take 385 MB, and an image is unpacked beside them
+    "application": (2, 1, 0),
+    "workers": (1, 1, 0),
+}
 
 
 @dataclass(frozen=True)
