@@ -21,7 +21,7 @@ from socle.topology import Topology, derive
 from tests.lab.conftest import LEFT_OUT, Deployment, made, write_stack
 from tests.lab.people import Browser
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.nightly]
 
 NAME = "meeting"
 real = pytest.mark.skipif(not os.environ.get(images.VARIABLE), reason="SOCLE_IMAGES names no folder: stand-ins")
