@@ -25,6 +25,7 @@ EVERYTHING: dict[str, object] = {
     "availability": "two-zones",
     "features": dict.fromkeys(("recording", "transcription", "subtitles", "telephony"), True),
     "telephony": {"trunk": ["192.0.2.64/28"]},
+    "identity": {"provider": "oidc", "issuer": "https://identity.socle.test/realms/people"},  # nobody asks it here
     "overrides": {},
 }
 
