@@ -8,6 +8,10 @@ from pathlib import Path
 SEED = 2026
 FEWEST, MOST = 200, 150_000  # seats; between them evenly on a logarithmic scale
 CLOUDS = {"secnum-paris": ("single", "two-zones", "three-zones"), "defense": ("single", "two-zones")}
+PEOPLE = {
+    "secnum-paris": "{provider: proconnect}",
+    "defense": "{provider: oidc, issuer: https://identite.armees.example/realms/agents}",
+}
 SPEAKING = ("transcription", "subtitles")  # need GPUs, which the defence cloud has none of
 
 
@@ -34,7 +38,7 @@ def _written(file: Path, number: int, count: int, chance: random.Random) -> Path
         f"availability: {chance.choice(CLOUDS[cloud])}",
         f"features: {{{said}}}",
         *(["telephony: {trunk: [198.51.100.0/28]}"] if features["telephony"] else []),
-        "identity: {provider: proconnect}",
+        f"identity: {PEOPLE[cloud]}",
         f"access: {{from: [192.0.2.{number % 16 * 16}/28]}}",
         f"network: {{cidr: 10.{number}.0.0/19}}",
     ]
