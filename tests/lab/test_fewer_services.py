@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 from tests.lab.conftest import LEFT_OUT, Deployment, changed, made, write_bare_cloud, write_stack
 from tests.lab.plugged import until
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.nightly]
 
 BOUND = 10.0  # seconds without an answer: three of silence, or two failed handshakes, on a machine that is busy
 PAUSE = 0.1
