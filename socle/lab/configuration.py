@@ -244,6 +244,10 @@ class Files(Common):
                 "my_ip": "127.0.0.1",
                 "state_path": f"{INSIDE}/data/cinder",
                 "enabled_backends": ",".join(self.where.zones),
+                # seconds until the scheduler hears of a store again, when it was not there to hear the first time
+                "periodic_interval": 5,
+                "periodic_fuzzy_delay": 0,
+                "backend_stats_polling_interval": 5,
                 "default_volume_type": self.where.volume_type,
                 "osapi_volume_workers": 1,
                 "api_paste_config": f"{INSIDE}/etc/home/.cinder/api-paste.ini",

@@ -95,6 +95,19 @@ def wait_for_hosts(cloud: Any, where: Wiring, seconds: float = 120) -> None:
     raise MachineError("SOC-6012", _("the compute hosts do not appear: {names}").format(names=", ".join(wanted)))
 
 
+def wait_for_backends(cloud: Any, where: Wiring, seconds: float = 120) -> None:
+    """Until the scheduler has heard of a store in every zone: before, the first volume ends in error."""
+    end = time.monotonic() + seconds
+    missing = set(where.zones)
+    while time.monotonic() < end:
+        heard = {pool.name.partition("@")[2].partition("#")[0] for pool in cloud.block_storage.backend_pools()}
+        missing -= heard
+        if not missing:
+            return
+        time.sleep(0.5)
+    raise MachineError("SOC-6012", _("the volume stores do not appear: {names}").format(names=", ".join(missing)))
+
+
 def zones(cloud: Any, where: Wiring) -> None:
     """Nova's availability zones: a host aggregate for each."""
     known = {aggregate.name: aggregate for aggregate in cloud.compute.aggregates()}

@@ -386,6 +386,7 @@ def networking(cloud: Any, where: wiring.Wiring) -> None:
 def storage(cloud: Any, where: wiring.Wiring) -> None:
     seed.project_quotas(cloud, where, "volume")
     seed.volume_type(cloud, where)
+    seed.wait_for_backends(cloud, where)
 
 
 def offer_group(where: wiring.Wiring, secrets: dict[str, str], group: Group, cloud: Any) -> None:
