@@ -268,7 +268,9 @@ CODES: dict[str, Code] = {
     "SOC-6007": Code("The lab needs root.", "Run it as root or install sudo."),
     "SOC-6010": Code("The lab's namespaces could not be made.", "See the hint, then `socle lab down`."),
     "SOC-6011": Code("The lab did not start.", "See the log that the error names, then `socle lab up` again."),
-    "SOC-6012": Code("The lab's compute hosts or volume stores did not appear.", "Run `socle lab up` again: it resumes."),
+    "SOC-6012": Code(
+        "The lab's compute hosts or volume stores did not appear.", "Run `socle lab up` again: it resumes."
+    ),
     "SOC-6013": Code(
         "The lab that runs was made by another version of Socle; services cannot be added to it.",
         "Run `socle lab down`, then `socle lab up`.",
