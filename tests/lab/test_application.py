@@ -1,5 +1,7 @@
-"""Visio itself: people log in at a provider, open a room, and meet there. The lab's images of La Suite Meet, or their
-stand-ins, which can only say that they are healthy."""
+"""Visio itself: people log in at a provider, open a room, and meet there.
+
+Needs the images of La Suite Meet: no stand-in holds a room.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,12 @@ from socle.topology import Topology, derive
 from tests.lab.conftest import LEFT_OUT, Deployment, made, write_stack
 from tests.lab.people import Browser
 
-pytestmark = [pytest.mark.lab, pytest.mark.nightly]
-
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.nightly,
+    pytest.mark.skipif(not os.environ.get(images.VARIABLE), reason="SOCLE_IMAGES names no folder with La Suite Meet"),
+]
 NAME = "meeting"
-real = pytest.mark.skipif(not os.environ.get(images.VARIABLE), reason="SOCLE_IMAGES names no folder: stand-ins")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +88,6 @@ def test_a_second_up_changes_nothing(stack: Deployment) -> None:
     assert "[" not in done.stdout.partition("cloud: no operation")[2], done.stdout
 
 
-@real
 def test_two_people_log_in_and_meet_in_a_room(people: list[Browser], topology: Topology, outputs: Outputs) -> None:
     one, other = people
     mails = [browser.asked("users/me/").json()["email"] for browser in people]
@@ -102,7 +105,6 @@ def test_two_people_log_in_and_meet_in_a_room(people: list[Browser], topology: T
     assert not result.failure
 
 
-@real
 def test_who_is_not_logged_in_gets_no_token(people: list[Browser]) -> None:
     room = people[0].posted("rooms/", {"name": "Entre nous"}).json()
     stranger = Browser(people[0].origin, people[0].where, people[0].authority)
@@ -112,7 +114,6 @@ def test_who_is_not_logged_in_gets_no_token(people: list[Browser]) -> None:
     assert stranger.posted("rooms/", {"name": "Une autre"}).status_code in (401, 403)
 
 
-@real
 @pytest.mark.parametrize("path", ["__error__", "__version__", "__heartbeat__", "jwks", "admin/", "external-api/v1.0/"])
 def test_what_is_not_for_users_is_closed(people: list[Browser], path: str) -> None:
     assert people[0].get(f"{people[0].origin}/{path}").status_code in (403, 404)
