@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from requests import exceptions
 
 from socle.engine.patience import PATIENCE, Patience
 from socle.engine.session import retry_after
-from socle.errors import CloudError, InputError, SocleError
+from socle.errors import CloudError, InputError
 from socle.images import kinds
 from socle.images.credentials import Login, login
 from socle.images.kinds import Descriptor, Malformed
@@ -116,14 +117,14 @@ class Registry:
     def fetch(self, repository: str, one: Descriptor, target: IO[bytes]) -> None:
         """Writes the blob, whole and checked. Raises SOC-4304, SOC-4307, SOC-4308."""
         url = f"{self.base}/v2/{repository}/blobs/{one.digest}"
-        for failure, pause in self._attempts():
+        for pause in (*self.patience.pauses, None):
             target.seek(0)
             target.truncate()
             try:
                 self._fetch(url, repository, one, target)
                 return
             except CloudError as error:
-                failure(error, pause)
+                self._wait(error, pause)
 
     def _fetch(self, url: str, repository: str, one: Descriptor, target: IO[bytes]) -> None:
         digest, size = hashlib.sha256(), 0
@@ -144,8 +145,6 @@ class Registry:
 
     def small(self, repository: str, one: Descriptor) -> bytes:
         """A blob that is read here: at most LARGEST_DOCUMENT."""
-        import io
-
         if one.size > kinds.LARGEST_DOCUMENT:
             raise self._half(one.digest, "too large to be read")
         buffer = io.BytesIO()
@@ -166,10 +165,7 @@ class Registry:
                 answer = self._call("PATCH", location, repository, (202,), headers=head, data=piece, attempts=1)
                 location, done = self._location(answer, location), done + len(piece)
             except CloudError as error:
-                pause = next(pauses, None)
-                if error.code not in PASSING or pause is None:
-                    raise
-                self.patience.sleep(pause)
+                self._wait(error, next(pauses, None))
                 location, done = self._went(repository, location)
         closed = f"{location}{'&' if urlsplit(location).query else '?'}digest={one.digest}"
         answer = self._call("PUT", closed, repository, (201, 400), headers={"Content-Type": BINARY}, data=b"")
@@ -202,16 +198,11 @@ class Registry:
 
     # --- one call ----------------------------------------------------------------------------------------------------
 
-    def _attempts(self) -> Iterator[tuple[Callable[[SocleError, float | None], None], float | None]]:
-        """For each attempt: what to do with its failure, and the pause before the next."""
-
-        def failed(error: SocleError, pause: float | None) -> None:
-            if error.code not in PASSING or pause is None:
-                raise error
-            self.patience.sleep(pause)
-
-        for pause in (*self.patience.pauses, None):
-            yield failed, pause
+    def _wait(self, error: CloudError, pause: float | None) -> None:
+        """Before another attempt; raises what will not mend itself, or was waited for long enough."""
+        if error.code not in PASSING or pause is None:
+            raise error
+        self.patience.sleep(pause)
 
     def _call(
         self,

@@ -38,7 +38,7 @@ class Beside:
 
 
 def key_of(pem: str) -> ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey:
-    """ECDSA on P-256, or Ed25519. Raises SOC-1409."""
+    """ECDSA on P-256, or Ed25519. Raises SOC-1410."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519
     from cryptography.hazmat.primitives.serialization import load_pem_public_key

@@ -31,9 +31,10 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True)
 class Given:
-    """Archives by the name of their image. `key`: changes with their content."""
+    """Archives by the name of their image, and what each one's SHA-256 must be. `key`: changes with their content."""
 
     archives: dict[str, Path]
+    sums: dict[str, str]
     key: str
 
 
@@ -58,26 +59,22 @@ def given() -> Given | None:
     wrong = next((name for _digest, name in pairs if not name or "/" in name), None)
     if wrong is not None or not pairs:
         raise InputError("SOC-6021", "checksums that cannot be read: {file}", file=folder / SUMS)
-    archives = {Path(name).stem: folder / name for _digest, name in pairs if name.endswith(".tar")}
-    return Given(archives, hashlib.sha256("\n".join(sorted(f"{d} {n}" for d, n in pairs)).encode()).hexdigest())
+    archives = [(digest, folder / name) for digest, name in pairs if name.endswith(".tar")]
+    files = {file.stem: file for _digest, file in archives}
+    sums = {file.stem: digest for digest, file in archives}
+    return Given(files, sums, hashlib.sha256("\n".join(sorted(f"{d} {n}" for d, n in pairs)).encode()).hexdigest())
 
 
 def check(found: Given) -> None:
     """Every archive against its checksum. Raises SOC-6022."""
-    for file in found.archives.values():
-        folder = file.parent
-        sums = {n.removeprefix("*"): d for d, _s, n in (line.partition("  ") for line in _lines(folder))}
+    for name, file in found.archives.items():
         try:
             with file.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
             raise InputError("SOC-6022", "an archive of SOCLE_IMAGES is missing: {file}", file=file) from error
-        if digest != sums[file.name]:
+        if digest != found.sums[name]:
             raise InputError("SOC-6022", "an archive of SOCLE_IMAGES is not its checksum's: {file}", file=file)
-
-
-def _lines(folder: Path) -> list[str]:
-    return (folder / SUMS).read_text(encoding="utf-8").splitlines()
 
 
 def current() -> bool:
