@@ -168,9 +168,8 @@ def test_migrations_need_the_database_and_not_the_secret_key(tmp_path: Path) -> 
     assert run(tmp_path, "manage.py", "migrate", DJANGO_CONFIGURATION=None).returncode == 1
 
 
-def test_a_worker_is_there_or_not(tmp_path: Path) -> None:
+def test_a_worker_that_is_there_answers(tmp_path: Path) -> None:
     ping = ["-A", "meet.celery_app", "inspect", "ping"]
-    assert run(tmp_path, "worker.py", *ping).returncode in (0, 69)
     with socket.create_server(("127.0.0.1", 0)) as store:
         url = f"redis://127.0.0.1:{store.getsockname()[1]}/1"
         command = [sys.executable, str(SOURCE / "worker.py"), "-A", "meet.celery_app", "worker"]
