@@ -248,7 +248,9 @@ def _flows(loaded: LoadedStack, tiers: Sequence[Tier], fronts: Sequence[Front]) 
     ways.append("object-store" if cloud.offers("object-store") else "own-objects")
     ways += [VOTES[tier.name] for tier in tiers if tier.name in VOTES and len(tier.nodes) > 1]
     if any(tier.name == "application" for tier in tiers):
-        ways += ["visio", "identity", *(["mail"] if around.mail else [])]  # type: ignore[list-item]
+        ways.append("visio")
+        if around.mail:
+            ways.append("mail")
     ports = {Place.OBJECTS: around.objects, Place.IDENTITY: around.identity, Place.MAIL: around.mail}
     asked = identity.provider(loaded.stack)
 

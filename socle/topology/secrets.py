@@ -10,7 +10,6 @@ from socle.topology.tiers import role_of
 
 def secrets_of(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
     """Each once, in the order in which the vault makes them."""
-    bus = tuple(node.address for tier in tiers if tier.name == "bus" for node in tier.nodes)
     visio = tuple(tier.name for tier in tiers if role_of(tier.name) == "application")
     encrypting = sorted({n.tier for t in tiers for n in t.nodes if n.volume and n.volume.encryption == "node"})
     found = [
@@ -18,18 +17,12 @@ def secrets_of(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
         Secret("livekit_api_key", "token", ("media", *visio)),
         Secret("livekit_api_secret", "token", ("media", *visio)),
         Secret("turn_secret", "token", ("media", "turn")),
-        Secret("valkey_password", "token", ("media", "bus")),
         Secret("edge_certificate", "certificate", ("edge",), (domain, f"livekit.{domain}")),
         Secret("turn_certificate", "certificate", ("turn",), (f"turn.{domain}",)),
-        Secret("valkey_certificate", "certificate", ("bus",), (f"valkey.{domain}", *bus)),
     ]
-    if len(bus) > 1:  # they are copied, and vote on who leads
-        found += [
-            Secret("valkey_replication_password", "token", ("bus",)),
-            Secret("valkey_vote_password", "token", ("bus",)),
-            Secret("valkey_sentinel_password", "token", ("media", "bus")),
-        ]
-    found += _cache(domain, tiers) + _database(domain, tiers)
+    found += _valkey(domain, tiers, "bus", "valkey", ("media",))
+    found += _valkey(domain, tiers, "cache", "cache", ("application", "workers"))
+    found += _database(domain, tiers)
     found += [Secret("volume_key", "token", tuple(encrypting))] if encrypting else []
     return (*found, *_visio({tier.name for tier in tiers}))
 
@@ -43,20 +36,20 @@ def _visio(tiers: set[str]) -> Iterator[Secret]:
     yield Secret("oidc_client_secret", "handed-over", ("application",))
 
 
-def _cache(domain: str, tiers: Sequence[Tier]) -> list[Secret]:
-    addresses = tuple(node.address for tier in tiers if tier.name == "cache" for node in tier.nodes)
+def _valkey(domain: str, tiers: Sequence[Tier], tier: str, prefix: str, clients: tuple[str, ...]) -> list[Secret]:
+    """`prefix`: of the secrets' names, and the host's in the certificate."""
+    addresses = tuple(node.address for one in tiers if one.name == tier for node in one.nodes)
     if not addresses:
         return []
-    asking = ("cache", "application", "workers")
     found = [
-        Secret("cache_password", "token", asking),
-        Secret("cache_certificate", "certificate", ("cache",), (f"cache.{domain}", *addresses)),
+        Secret(f"{prefix}_password", "token", (tier, *clients)),
+        Secret(f"{prefix}_certificate", "certificate", (tier,), (f"{prefix}.{domain}", *addresses)),
     ]
-    if len(addresses) > 1:
+    if len(addresses) > 1:  # they are copied, and vote on who leads
         found += [
-            Secret("cache_replication_password", "token", ("cache",)),
-            Secret("cache_vote_password", "token", ("cache",)),
-            Secret("cache_sentinel_password", "token", asking),
+            Secret(f"{prefix}_replication_password", "token", (tier,)),
+            Secret(f"{prefix}_vote_password", "token", (tier,)),
+            Secret(f"{prefix}_sentinel_password", "token", (tier, *clients)),
         ]
     return found
 
