@@ -23,8 +23,7 @@ MOST_ENTRIES = 2000
 LARGEST_ARCHIVE = 32 << 30  # bytes, all entries together
 STEP = 1 << 20
 BLOBS = "blobs/sha256/"
-FULL_NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
-VERSION = "org.opencontainers.image.version"
+FULL_NAMES = ("io.containerd.image.name", kinds.REFERENCE)
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ class Archive:
         names = [value for key in FULL_NAMES if (value := root.annotations.get(key))]
         full = next((name for name in names if "/" in name), "")
         short = next((name for name in names if "/" not in name), "")
-        version = full.rpartition("/")[2].partition(":")[2] or short or str(labels.get(VERSION) or "")
+        version = full.rpartition("/")[2].partition(":")[2] or short or str(labels.get(kinds.VERSION) or "")
         return Image(root, tuple(manifests), tuple(dict.fromkeys(blobs)), full, version)
 
     def _root(self, named: tuple[Descriptor, ...]) -> Descriptor:

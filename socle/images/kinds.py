@@ -14,12 +14,15 @@ OCI_CONFIGURATION = "application/vnd.oci.image.config.v1+json"
 INDEXES = (OCI_INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = (OCI_MANIFEST, "application/vnd.docker.distribution.manifest.v2+json")
 CONFIGURATIONS = (OCI_CONFIGURATION, "application/vnd.docker.container.image.v1+json")
+OCI_LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 LAYERS = (
     "application/vnd.oci.image.layer.v1.tar",
-    "application/vnd.oci.image.layer.v1.tar+gzip",
+    OCI_LAYER_GZIP,
     "application/vnd.oci.image.layer.v1.tar+zstd",
     "application/vnd.docker.image.rootfs.diff.tar.gzip",
 )
+REFERENCE = "org.opencontainers.image.ref.name"  # annotation: how a layout calls its image
+VERSION = "org.opencontainers.image.version"  # label
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 LARGEST_DOCUMENT = 4 << 20  # bytes: what registries take at most for a manifest
 LARGEST_BLOB = 8 << 30

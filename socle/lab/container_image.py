@@ -18,10 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from socle.images.kinds import OCI_CONFIGURATION, OCI_MANIFEST
+from socle.images.kinds import OCI_CONFIGURATION, OCI_LAYER_GZIP, OCI_MANIFEST, REFERENCE, VERSION
 
-GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
-REFERENCE = "org.opencontainers.image.ref.name"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 NOBODY = 65532  # the image's user; the unit that runs it names another one
 
@@ -68,7 +66,7 @@ class Image:
 
 def image(layers: Sequence[Layer], title: str, version: str, **config: Any) -> Image:
     """`config`: Entrypoint, Cmd, User, Env and the like; Labels come on top of title and version."""
-    labels = {"org.opencontainers.image.title": title, "org.opencontainers.image.version": version}
+    labels = {"org.opencontainers.image.title": title, VERSION: version}
     whole = {
         "architecture": ARCHITECTURES[platform.machine()],
         "os": "linux",
@@ -95,7 +93,7 @@ def layer(fill: Callable[[tarfile.TarFile], None]) -> Layer:
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         fill(tar)
     data = buffer.getvalue()
-    packed = Blob(GZIP_LAYER, gzip.compress(data, compresslevel=1, mtime=0))
+    packed = Blob(OCI_LAYER_GZIP, gzip.compress(data, compresslevel=1, mtime=0))
     return Layer(packed, "sha256:" + hashlib.sha256(data).hexdigest())
 
 

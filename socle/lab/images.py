@@ -21,11 +21,11 @@ from socle.lab import access, apis, container_image, stand_ins, wiring, world
 from socle.lab.commands import run
 from socle.lab.machine import Machine
 from socle.stack.load import known_releases, load_release
+from socle.stack.release import ContainerImage
 
 VARIABLE = "SOCLE_IMAGES"
 SUMS = "SHA256SUMS"
 PROGRAM = "livekit-server"
-LIVEKIT = "docker.io/livekit/livekit-server"
 Entry = dict[str, Any]
 
 
@@ -107,7 +107,7 @@ def offer(registry_name: str, machine: Machine) -> None:
     layouts = wiring.DATA / "container-image"
     version = build.version(PROGRAM)
     made = container_image.of_binary(build.binary(PROGRAM), version)
-    container_image.write_layout(made, layouts, f"{LIVEKIT}:{version}")
+    container_image.write_layout(made, layouts, f"{published()['livekit'].reference}:{version}")
     sources = {"livekit": layouts}
     kept: dict[str, Entry] = {}
     if found:
@@ -116,9 +116,9 @@ def offer(registry_name: str, machine: Machine) -> None:
     elif known.get("source") and access.IMAGES.exists():
         kept = yaml.safe_load(access.IMAGES.read_text(encoding="utf-8"))["images"]
     else:
-        names = versions()
-        folder = stand_ins.layer(machine, names).ensure()
-        sources |= {name: folder / name for name in names}
+        stood_for = {name: image for name, image in published().items() if name in stand_ins.FILES}
+        folder = stand_ins.layer(machine, stood_for).ensure()
+        sources |= {name: folder / name for name in stood_for}
     entries = kept | push(registry_name, sources, stood_in=found is None)
     import shutil
 
@@ -128,13 +128,11 @@ def offer(registry_name: str, machine: Machine) -> None:
     write_file(record(), json.dumps({"livekit": build.digest(PROGRAM), "source": source}))
 
 
-def versions() -> dict[str, str]:
-    """Of the images that have a stand-in, as the newest release that has them says."""
-    releases = [one for name in reversed(known_releases()) if (one := load_release(name))]
-    found = {}
-    for name in stand_ins.FILES:
-        if entry := next((one.images[name] for one in releases if name in one.images), None):
-            found[name] = entry.version
+def published() -> dict[str, ContainerImage]:
+    """Images by name, each as the newest release that has it says."""
+    found: dict[str, ContainerImage] = {}
+    for release in (one for name in known_releases() if (one := load_release(name))):
+        found |= release.images
     return found
 
 

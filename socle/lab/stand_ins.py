@@ -14,6 +14,7 @@ from pathlib import Path
 from socle.lab import container_image, recipes
 from socle.lab.layers import Layer
 from socle.lab.machine import Machine
+from socle.stack.release import ContainerImage
 
 SOURCE = Path(__file__).parent / "stand_in" / "app"
 PACKAGES = ("python3", "python3-psycopg2", "busybox-static")
@@ -34,22 +35,21 @@ COMMANDS = {
 }
 
 
-def layer(machine: Machine, versions: Mapping[str, str]) -> Layer:
-    """OCI layouts, one folder per image. `versions`: of the images that are stood for."""
+def layer(machine: Machine, stood_for: Mapping[str, ContainerImage]) -> Layer:
+    """OCI layouts, one folder per image."""
 
     def build(folder: Path) -> None:
         root = folder / "root"
         recipes.mmdebstrap(PACKAGES, machine, root, recipes.log_file("stand-in"), variant="extract")
         system = container_image.layer(lambda tar: debian(tar, root))
-        for name, version in versions.items():
-            reference = f"docker.io/lasuite/{name}:{version}"
-            container_image.write_layout(image(system, name, version), folder / name, reference)
+        for name, real in stood_for.items():
+            container_image.write_layout(image(system, name, real.version), folder / name, real.tagged)
         import shutil
 
         shutil.rmtree(root)
 
     texts = recipes.text_of(*sorted(SOURCE.glob("*.py")), Path(__file__), Path(container_image.__file__))
-    recipe = [PACKAGES, machine.debian, dict(versions), texts, recipes.WITHOUT]
+    recipe = [PACKAGES, machine.debian, {name: real.tagged for name, real in stood_for.items()}, texts, recipes.WITHOUT]
     return Layer("stand-in", json.dumps(recipe), build, 0.1)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from socle.nodes.outputs import Outputs, public_addresses
 from socle.stack.load import LoadedStack
-from socle.stack.release import NEEDED_IMAGES, VISIO_IMAGES, ContainerImage
+from socle.stack.release import ContainerImage, images_of
 from socle.topology import Topology
 from socle.topology import identity as users
 from socle.topology.flows import Flow, PublicOf
@@ -61,8 +61,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
 
 def images(loaded: LoadedStack, topology: Topology) -> dict[str, ContainerImage]:
     """Of the release, those that the stack's nodes run."""
-    names = (*NEEDED_IMAGES, *(VISIO_IMAGES if topology.has("application") else ()))
-    return {name: loaded.release.images[name] for name in names}
+    return {name: loaded.release.images[name] for name in images_of(tier.name for tier in topology.tiers)}
 
 
 def of_node(topology: Topology, node: Node, outputs: Outputs) -> Variables:

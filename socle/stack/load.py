@@ -16,7 +16,7 @@ from socle.stack import existing
 from socle.stack.cloud import Cloud
 from socle.stack.explain import suggestion, validate
 from socle.stack.model import Stack
-from socle.stack.release import NEEDED_IMAGES, Overlay, Release
+from socle.stack.release import Overlay, Release, images_of
 from socle.stack.yaml_marks import Document, read
 
 NAME = re.compile(r"[a-z][a-z0-9]{0,14}")  # ends up in host names, so: short, no dash
@@ -192,7 +192,7 @@ def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc
         yield InputError(
             "SOC-1212", "the issuer acme needs a directory and its country", where=doc.mark(("certificates",))
         )
-    for image in NEEDED_IMAGES:
+    for image in images_of(["media"]):  # of every stack; the others once its tiers are known
         if image not in release.images:
             yield InputError(
                 "SOC-1211", "the release lacks an image: {image}", where=doc.mark(("release",)), image=image

@@ -9,9 +9,17 @@ from pydantic import Field
 
 from socle.stack.model import Day, Line, Section, Word
 
-NEEDED_IMAGES = ("livekit",)  # what the roles deploy
-USED_BY = {"meet-backend": ("application", "workers"), "meet-frontend": ("application",)}  # image: tiers that run it
-VISIO_IMAGES = tuple(USED_BY)  # the same, where the stack has application nodes
+RUN_ON: dict[str, tuple[str, ...]] = {  # image that the roles deploy: tiers whose nodes run it
+    "livekit": ("media",),
+    "meet-backend": ("application", "workers"),
+    "meet-frontend": ("application",),
+}
+
+
+def images_of(tiers: Iterable[str]) -> list[str]:
+    """Names of the images that nodes of these tiers run."""
+    asked = set(tiers)
+    return [name for name, runners in RUN_ON.items() if asked.intersection(runners)]
 
 
 class ContainerImage(Section):
@@ -62,9 +70,8 @@ class Release(Section):
 
     def stand_ins(self, tiers: Iterable[str] | None = None) -> list[str]:
         """Images that a lab made in the place of the real ones: all, or those that these tiers run."""
-        asked = None if tiers is None else set(tiers)
-        names = [name for name, image in self.images.items() if image.stand_in]
-        return [name for name in names if asked is None or asked & set(USED_BY.get(name, asked))]
+        names = self.images if tiers is None else images_of(tiers)
+        return [name for name in names if name in self.images and self.images[name].stand_in]
 
 
 class Overlay(Section):

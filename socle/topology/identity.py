@@ -13,7 +13,7 @@ from socle.errors import InputError
 from socle.messages import _
 from socle.stack.load import LoadedStack
 from socle.stack.model import Endpoints, Environment, IdentityProvider, Stack
-from socle.stack.release import VISIO_IMAGES
+from socle.stack.release import images_of
 
 PROCONNECT = "https://auth.agentconnect.gouv.fr/api/v2"
 PROCONNECT_TRIAL = "https://fca.integ01.dev-agentconnect.fr/api/v2"  # its integration platform
@@ -100,7 +100,7 @@ def refuse(loaded: LoadedStack, tiers: Iterable[str]) -> None:
             hint=_("give them nodes, or leave application, workers, database and cache out"),
             tiers=", ".join(lacking),
         )
-    for image in VISIO_IMAGES:
+    for image in images_of(there):
         if image not in loaded.release.images:
             raise InputError("SOC-1211", "the release lacks an image: {image}", where=mark(("release",)), image=image)
     if stack.identity.provider == IdentityProvider.NONE:
