@@ -18,14 +18,17 @@ SERVER, LEADER = "patroni/postgresql.conf", "patroni/config.yml"
 MODERN = {"TLSv1.2", "TLSv1.3"}
 
 
-def _server(model: Model) -> Mapping[str, tuple[str, ...]] | None:
-    text = model.file(TIER, SERVER).text
-    return None if text is None else pairs(text, "=")
+Rendered = tuple[Mapping[str, tuple[str, ...]], Mapping[str, Any]]  # PostgreSQL's own file, Patroni's part on it
 
 
-def _patroni(model: Model) -> Mapping[str, Any] | None:
-    text = model.file(TIER, LEADER).text
-    return None if text is None else yaml_of(text).get("postgresql") or {}
+def _rendered(model: Model, wanted: str) -> Rendered | Outcome:
+    """Or what is to be said where there is nothing to look at."""
+    if model.tier(TIER) is None:
+        return not_applicable("no database is deployed")
+    server, leader = model.file(TIER, SERVER).text, model.file(TIER, LEADER).text
+    if server is None or leader is None:
+        return failed("not rendered", wanted)
+    return pairs(server, "="), yaml_of(leader).get("postgresql") or {}
 
 
 def _value(options: Mapping[str, tuple[str, ...]], name: str, default: str) -> str:
@@ -61,11 +64,10 @@ def _spoilt(server: str, line: str) -> Any:
 )
 def postgresql_over_tls_alone(_stack: targets.Whole, model: Model) -> Outcome:
     wanted = "ssl on, TLS 1.2 or later, hostssl lines alone, copies verify who they copy from"
-    if model.tier(TIER) is None:
-        return not_applicable("no database is deployed")
-    server, patroni = _server(model), _patroni(model)
-    if server is None or patroni is None:
-        return failed("not rendered", wanted)
+    found = _rendered(model, wanted)
+    if isinstance(found, Outcome):
+        return found
+    server, patroni = found
     lowest = _value(server, "ssl_min_protocol_version", "TLSv1.2")
     clear = [" ".join(words) for words in _lines(patroni) if words[0] != "hostssl"]
     users = patroni.get("authentication") or {}
@@ -88,11 +90,10 @@ def postgresql_over_tls_alone(_stack: targets.Whole, model: Model) -> Outcome:
 )
 def passwords_by_scram_alone(_stack: targets.Whole, model: Model) -> Outcome:
     wanted = "scram-sha-256 for digests and in every line for other machines, each for one database, user and address"
-    if model.tier(TIER) is None:
-        return not_applicable("no database is deployed")
-    server, patroni = _server(model), _patroni(model)
-    if server is None or patroni is None:
-        return failed("not rendered", wanted)
+    found = _rendered(model, wanted)
+    if isinstance(found, Outcome):
+        return found
+    server, patroni = found
     digests = _value(server, "password_encryption", "scram-sha-256")
     weak = [" ".join(words) for words in _lines(patroni) if not _narrow(words)]
     seen = [*([] if digests == "scram-sha-256" else [f"digests: {digests}"]), *weak]

@@ -100,7 +100,7 @@ def pages_say_what_they_may_load(file: File, model: Model) -> Outcome:
     if len(headers) != 1:
         return failed(f"headers: {len(headers)}", wanted)
     policy = {words[0]: words[1:] for part in headers[0].split(";") if (words := part.split())}
-    ours = {"'self'", *(f"{way}://livekit.{model.topology.domain}" for way in ("https", "wss"))}
+    ours = {"'self'", *(f"{way}://{model.topology.record('signalling').fqdn}" for way in ("https", "wss"))}
     code = {word for name in ("default-src", "script-src", "style-src") for word in policy.get(name, ())}
     problems = [
         *([] if policy.get("default-src") and "*" not in policy["default-src"] else ["default-src"]),
@@ -258,7 +258,7 @@ def nobody_else_is_told(file: File, model: Model) -> Outcome:
         return failed(NOT_RENDERED, words)
     problems = _problems(file.text, dict.fromkeys(SILENT, ("", _off)))
     asked = identity.provider(model.loaded.stack)
-    known = {model.topology.domain, f"livekit.{model.topology.domain}"}
+    known = {model.topology.domain, model.topology.record("signalling").fqdn}
     written = {name: urlsplit(text).hostname or text for name, value in environment(file.text).items()
                for text in re.findall(r"[a-z]+://[^\s'\",]+", value)}  # fmt: skip
     known |= {urlsplit(asked.authorization).hostname or "", asked.name} if asked else set()
