@@ -4,7 +4,7 @@
 //
 // node provider.mjs CONFIGURATION
 
-import { timingSafeEqual, createHash } from 'node:crypto';
+import { createHash, createPrivateKey, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
@@ -113,7 +113,7 @@ const provider = new Provider(settings.issuer, {
   adapter: Memory,
   findAccount,
   loadExistingGrant,
-  jwks: settings.jwks,
+  jwks: { keys: [{ ...createPrivateKey(settings.key).export({ format: 'jwk' }), alg: 'RS256', use: 'sig' }] },
   clients: [],
   scopes: ['openid'],
   claims: {

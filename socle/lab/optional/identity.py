@@ -6,8 +6,6 @@ for the group is added, and two users of the lab's own. No service of OpenStack:
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping
@@ -114,7 +112,7 @@ def configuration(where: Wiring, secrets: Mapping[str, str], known: Kept) -> dic
         "port": api().local_port,
         "clients": [client] if origins else [],
         "users": users(where, secrets),
-        "jwks": {"keys": [jwk(known["key"])] if known["key"] else []},
+        "key": known["key"],
         "cookie_keys": [secrets["identity_cookies"]],
     }
 
@@ -130,29 +128,6 @@ def users(where: Wiring, secrets: Mapping[str, str]) -> list[dict[str, str]]:
         }
         for name in USERS
     ]
-
-
-def jwk(pem: str) -> dict[str, str]:
-    """The private key in the notation that the provider reads (RFC 7517)."""
-    from cryptography.hazmat.primitives.asymmetric import rsa
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    key = load_pem_private_key(pem.encode(), None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError("the provider's key is not an RSA key")
-    numbers = key.private_numbers()
-    public = numbers.public_numbers
-    values = {
-        "n": public.n, "e": public.e, "d": numbers.d, "p": numbers.p, "q": numbers.q,
-        "dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp,
-    }  # fmt: skip
-    name = hashlib.sha256(str(public.n).encode()).hexdigest()[:16]
-    return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": name, **{k: _number(v) for k, v in values.items()}}
-
-
-def _number(value: int) -> str:
-    data = value.to_bytes((value.bit_length() + 7) // 8, "big")
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 # --- the program -----------------------------------------------------------------------------------------------------
