@@ -124,7 +124,7 @@ def test_a_relay_leads_where_the_matrix_says(mirrored: Case) -> None:
     found = led_to(mirrored.of(NGINX))
     assert {(port, address, at) for (port, _name), (address, at) in found.items()} == wanted
     named = {name for _port, name in found if name}
-    assert named == ({given["registry"][0], given["identity"][0]} if "upstream-identity" in there else set())
+    assert named == {given["registry"][0], *([given["identity"][0]] if "upstream-identity" in there else [])}
 
 
 def led_to(relays: str) -> dict[tuple[int, str], tuple[str, int]]:
