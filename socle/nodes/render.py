@@ -17,7 +17,7 @@ from socle.stack.load import LoadedStack
 from socle.topology import Topology
 from socle.topology.tiers import role_of
 
-COMMON_ROLE, VOLUME_ROLE = "base", "volume"
+COMMON_ROLE, VOLUME_ROLE, IMAGES_ROLE = "base", "volume", "containers"
 # What roles find out on the node itself and tell their templates: stand-ins for it.
 FOUND = {"clock_steered": True, "interface": "ens3"}
 
@@ -50,8 +50,13 @@ def render(loaded: LoadedStack, topology: Topology) -> dict[tuple[str, str], str
 def node_files(tier: str, values: Mapping[str, Any]) -> dict[str, str]:
     """`{path: text}` of the files of one node, given all of its variables."""
     found: dict[str, str] = {}
-    mount = values.get("node", {}).get("mount")
-    for role in (COMMON_ROLE, *([VOLUME_ROLE] if mount else []), role_of(tier)):
+    node = values.get("node", {})
+    shared = [
+        COMMON_ROLE,
+        *([VOLUME_ROLE] if node.get("mount") else []),
+        *([IMAGES_ROLE] if node.get("images") else []),
+    ]
+    for role in (*shared, role_of(tier)):
         folder = content.folder("playbooks") / "roles" / role
         own = {**values, "serves": _of_tiers(folder, role).get(tier)}
         for entry in _rendering().rendered(_listed(folder, role), folder / "templates", own):

@@ -73,6 +73,7 @@ def of_node(topology: Topology, node: Node, outputs: Outputs) -> Variables:
             "role": role_of(node.tier),
             "zone": node.zone,
             "level": topology.tier(node.tier).level,
+            "images": images_of([node.tier]),
             "memory": topology.tier(node.tier).memory,
             "address": output.address,
             "floating_address": output.floating_address,
