@@ -11,7 +11,7 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 help:
 	@echo "make demo    deploy the demonstration stack into the embedded cloud, prove it with real calls, write its dossier"
 	@echo "make test    every test; brings the embedded cloud up"
-	@echo "make check   lint, types, unit tests and laws: no root, no cloud, under two minutes"
+	@echo "make check   lint, types, unit tests and laws: no root, no cloud; how long: docs/ci-minutes.md"
 	@echo "make bench   measured times, as a table"
 	@echo "make docs    the pages that are written from the code"
 	@echo "make nightly the longer proofs: all tests, and the demonstration from a bare machine"
