@@ -21,6 +21,7 @@ from tests.conftest import STACKS
 PAIRS = list(product(STACKS, repeat=2))
 TWO = [(a, b) for a, b in PAIRS if a != b]
 read = cache(sides.read)
+pytestmark = pytest.mark.xdist_group("comparisons")  # one worker: each pair is compared once
 
 
 @pytest.fixture(autouse=True)

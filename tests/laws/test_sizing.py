@@ -67,7 +67,7 @@ def grew(small: Sizing, large: Sizing) -> bool:
 
 
 @pytest.mark.parametrize("field", GROWING)
-@UNTIMED
+@settings(UNTIMED, max_examples=settings.default.max_examples // 4)
 @given(data=st.data())
 def test_growing_one_thing_shrinks_nothing(field: str, data: st.DataObject) -> None:
     demand = data.draw(DEMANDS)
