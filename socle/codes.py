@@ -97,6 +97,10 @@ CODES: dict[str, Code] = {
     "SOC-1304": Code("Destroying a stack asks for its name.", "Give the name that the hint prints."),
     "SOC-1305": Code("The plan is another stack's.", "Give the plan of this stack."),
     "SOC-2101": Code("No node of the stack has this name.", "See `socle show STACK --nodes`."),
+    "SOC-2102": Code(
+        "Only some secrets can be given a new value while they are used.",
+        "The hint names them; another one is changed in a maintenance window.",
+    ),
     "SOC-1401": Code("The file is no OCI archive or layout.", _ARCHIVE),
     "SOC-1402": Code("The archive is damaged, cut short or incomplete; nothing was named in the registry.", _ARCHIVE),
     "SOC-1403": Code(
@@ -251,6 +255,10 @@ CODES: dict[str, Code] = {
         "Ask whoever registered Visio with the identity provider, and write the file that the error names.",
     ),
     "SOC-5215": Code("A secret that was handed over cannot be read.", "Check the file's owner, mode and encoding."),
+    "SOC-5216": Code(
+        "A secret was rotated lately, and calls still hold what was made of the value before.",
+        "Wait until the moment that the error names.",
+    ),
     "SOC-5301": Code("The name server cannot be updated.", "Check that it is reached and that its clock is right."),
     "SOC-5302": Code("The name server holds no such zone or refuses the key.", "Ask its administrator for the zone."),
     "SOC-5303": Code("The key for name updates cannot be read.", "Write it in nsupdate's syntax."),

@@ -23,6 +23,7 @@ VERBS: dict[str, str] = {
     "up": "Apply a plan, then configure the nodes",
     "verify": "Prove the service from outside: ports, TLS, real calls",
     "drift": "Tell what on the cloud differs from what was applied",
+    "rotate": "Give a secret a new value while it is used",
     "ssh": "Open a shell on a node, over the bastion",
     "report": "Write the dossier that a reviewer signs",
     "down": "Destroy a stack's cloud resources",

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 @click.option("--calls-only", is_flag=True, help="Only flows and calls: no port scan, no question to the nodes")
 def verify(stack: str, as_json: bool, native: bool, calls_only: bool) -> None:
     """Prove the service from outside: flows, ports, TLS, real calls."""
+    from socle.cli.deployed import outputs_of
     from socle.probe.verify import run
     from socle.stack import load_stack
     from socle.topology import derive
 
     loaded = load_stack(stack)
     topology = derive(loaded)
-    outputs = _outputs(loaded)
+    outputs = outputs_of(loaded)
     goal = _target(loaded, topology, outputs)
     _refuse_without_lab(loaded)
     report = run(
@@ -52,20 +53,6 @@ def verify(stack: str, as_json: bool, native: bool, calls_only: bool) -> None:
 
 def _say(text: str) -> None:
     click.echo(text, err=True)
-
-
-def _outputs(loaded: LoadedStack) -> dict[str, Any]:
-    """What the last `up` made. Raises NodeError when there is nothing."""
-    from socle.engine import deploy, workspace
-    from socle.paths import state_dir
-
-    found: dict[str, Any] = {}
-    if (state_dir() / loaded.name).is_dir():
-        found = deploy.outputs(workspace.open_stack(loaded, credentials=False))
-    if not found.get("nodes"):
-        hint = _("first: socle up {stack}").format(stack=loaded.name)
-        raise NodeError("SOC-8303", "nothing of this stack is deployed: {stack}", hint=hint, stack=loaded.name)
-    return found
 
 
 def _target(loaded: LoadedStack, topology: Topology, outputs: dict[str, Any]) -> Target:
@@ -96,7 +83,7 @@ def _target(loaded: LoadedStack, topology: Topology, outputs: dict[str, Any]) ->
         known_hosts=known_hosts_file(loaded.name),
         api_key=values["livekit_api_key"],
         api_secret=values["livekit_api_secret"],
-        turn_secret=values["turn_secret"],
+        turn_secret=values["turn_secret"]["current"],
     )
 
 

@@ -71,6 +71,8 @@ def placeholder_secrets(topology: Topology) -> dict[str, Any]:
             return {part: Placeholder(f"{part}-of-{name}\n") for part in ("key", "certificate")}
         if kind == "ssh-key":
             return {part: Placeholder(f"{part}-of-{name}") for part in ("private", "public")}
+        if kind == "rotating":
+            return {part: Placeholder(f"{part}-of-{name}") for part in ("current", "other", "until")}
         return Placeholder(f"value-of-{name}")
 
     return {secret.name: one(secret.name, secret.kind) for secret in topology.secrets}

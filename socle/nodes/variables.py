@@ -14,6 +14,7 @@ from socle.topology import identity as users
 from socle.topology.flows import Flow, PublicOf
 from socle.topology.model import Node
 from socle.topology.openings import Opening, openings
+from socle.topology.secrets import TURN_LIFETIME
 from socle.topology.tiers import role_of
 
 Variables = dict[str, Any]
@@ -53,6 +54,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             for kind, server in loaded.cloud.surroundings.servers.items()
         },
         "identity": asdict(provider) if provider else None,
+        "turn_lifetime": TURN_LIFETIME,
         "operator": {"name": loaded.cloud.images[system].user, "public_key": public_key},
         "images": {name: image.pinned or image.tagged for name, image in images(loaded, topology).items()},
         "trust": trust,

@@ -1,13 +1,14 @@
 """The stack's secrets: made once, encrypted with ansible-vault in `<state>/<stack>/secrets.yml`, never clear on disk.
 
 What the file holds, decrypted: `secrets:` with one entry per secret of the topology. A token is a string, an SSH key
-`{private, public}`, a certificate `{key, certificate}` (PEM, the issuer's certificate appended).
+`{private, public}`, a certificate `{key, certificate}` (PEM, the issuer's certificate appended); what is rotated while
+it is used: see `rotation`.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from socle import passphrase, paths
 from socle.errors import NodeError
 from socle.files import write_file
 from socle.messages import _
-from socle.nodes import certificates, handed
+from socle.nodes import certificates, handed, rotation
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
 from socle.topology.model import Secret
@@ -69,6 +70,16 @@ def open_vault(loaded: LoadedStack, topology: Topology, now: datetime | None = N
     return Vault(file, values)
 
 
+def change(stack: str, name: str, how: Callable[[Any], Any]) -> None:
+    """Gives one secret another value."""
+    values = read_vault(stack)
+    _write(vault_file(stack), {**values, name: how(values.get(name))})
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
 def read_vault(stack: str) -> dict[str, Any]:
     """What the vault holds; empty when there is none yet."""
     file = vault_file(stack)
@@ -93,9 +104,11 @@ def _value(loaded: LoadedStack, secret: Secret, current: Any, now: datetime) -> 
         return certificates.current_or_new(loaded, secret, current, now)
     if secret.kind == "handed-over":
         return handed.current_or_given(loaded, secret, current)
+    if secret.kind == "rotating":
+        return rotation.current_or_new(current, new_token, now)
     if current is not None:
         return current
-    return _ssh_key(loaded.name) if secret.kind == "ssh-key" else secrets.token_urlsafe(TOKEN_BYTES)
+    return _ssh_key(loaded.name) if secret.kind == "ssh-key" else new_token()
 
 
 def _ssh_key(stack: str) -> dict[str, str]:

@@ -117,10 +117,11 @@ class Record:
 @dataclass(frozen=True)
 class Secret:
     """A secret's existence; its value lives only in the stack's vault. `tiers`: who is handed it. `client`: its
-    certificate is shown to servers too. `handed-over`: not made here, somebody outside gives it."""
+    certificate is shown to servers too. `handed-over`: not made here, somebody outside gives it. `rotating`: it may be
+    changed while it is used; the first of its tiers accepts it, the others hand out what is made of it."""
 
     name: str
-    kind: Literal["token", "ssh-key", "certificate", "handed-over"]
+    kind: Literal["token", "rotating", "ssh-key", "certificate", "handed-over"]
     tiers: tuple[str, ...]
     names: tuple[str, ...] = ()  # of a certificate: what it is valid for
     client: bool = False

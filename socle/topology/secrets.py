@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from socle.topology.model import Secret, Tier
 from socle.topology.tiers import role_of
 
+TURN_LIFETIME = 14400  # seconds for which a participant's TURN credentials are good: our value, longer than a meeting
+
 
 def secrets_of(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
     """Each once, in the order in which the vault makes them."""
@@ -16,7 +18,7 @@ def secrets_of(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
         Secret("ssh_key", "ssh-key", ()),
         Secret("livekit_api_key", "token", ("media", *visio)),
         Secret("livekit_api_secret", "token", ("media", *visio)),
-        Secret("turn_secret", "token", ("media", "turn")),
+        Secret("turn_secret", "rotating", ("turn", "media")),
         Secret("edge_certificate", "certificate", ("edge",), (domain, f"livekit.{domain}")),
         Secret("turn_certificate", "certificate", ("turn",), (f"turn.{domain}",)),
     ]

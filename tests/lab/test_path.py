@@ -12,7 +12,8 @@ from socle.engine import access
 from socle.nodes.vault import read_vault
 from socle.stack import load_stack
 from socle.topology import derive
-from tests.lab.conftest import Deployment
+from tests.lab.allocation import Allocation
+from tests.lab.conftest import Deployment, made
 
 pytestmark = pytest.mark.lab
 
@@ -23,6 +24,14 @@ def verified(stack: Deployment) -> tuple[int, dict[str, object]]:
     done = stack.socle("verify", stack.name, "--json", check=False, timeout=900)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
+
+
+def secret(stack: Deployment) -> str:
+    """What credentials for the relay are made of now."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOCLE_STATE", stack.env["SOCLE_STATE"])
+        value: str = read_vault(stack.name)["turn_secret"]["current"]
+        return value
 
 
 def test_a_stack_opened_to_the_world_is_refused_before_any_call(proof: Deployment) -> None:
@@ -98,6 +107,31 @@ def test_without_coturn_exactly_the_relayed_calls_fail_and_the_node_is_named(
     assert [cause["node"] for cause in report["causes"]] == [coturn_stopped]
 
 
+def test_a_new_secret_and_certificate_of_the_relay_cut_no_allocation(deployed: Deployment) -> None:
+    """Kept alive meanwhile with the credentials it began with. A rotation that comes too early is refused."""
+    topology = derive(load_stack(str(deployed.file)))
+    (relay,), port = deployed.nodes("turn"), topology.flows.get("turn-udp").port
+
+    def process() -> str:
+        return on(deployed, relay, "systemctl", "show", "coturn", "-p", "MainPID")
+
+    before, running = secret(deployed), process()
+    with Allocation(made(deployed).nodes[relay].floating_address or "", port, before) as held:
+        assert "turn_secret: new" in deployed.socle("rotate", "proof", "turn_secret").stdout
+        after = secret(deployed)
+        assert after != before
+        for one in (before, after):  # whoever joined before, and whoever joins now
+            with Allocation(held.address, port, one) as other:
+                assert not other.refresh()
+        on(deployed, relay, "sudo", "touch", "/etc/turnserver/turn.crt")
+        done = deployed.socle("up", "proof", "--yes")
+        assert f"{relay}: turn : Run coturn with its files as they are. [coturn reloaded]" in done.stdout, done.stdout
+        assert not held.refresh()
+    assert process() == running
+    early = deployed.socle("rotate", "proof", "turn_secret", check=False)
+    assert (early.returncode, "SOC-5216" in early.stderr) == (5, True), early.stderr
+
+
 def test_no_secret_is_written_in_clear(deployed: Deployment) -> None:
     """The actual values are looked for in plans, state, logs, inventory, facts, reports and the dossier."""
     deployed.socle("plan", "proof", "--save", str(deployed.folder / "proof.plan.json"))
@@ -118,6 +152,6 @@ def test_no_secret_is_written_in_clear(deployed: Deployment) -> None:
 
 def hidden(value: str | dict[str, str]) -> Iterator[str]:
     """What must be found nowhere: a token, or a line from the middle of a private key."""
-    text = value if isinstance(value, str) else value.get("key") or value["private"]
+    text = value if isinstance(value, str) else value.get("key") or value.get("private") or value["current"]
     lines = [line for line in text.splitlines() if len(line) >= 32 and "-----" not in line]
     yield lines[len(lines) // 2]

@@ -74,8 +74,8 @@ def test_secrets_are_made_once_and_no_value_is_on_the_disk(signed: LoadedStack) 
         text = file.read_text()
         assert not any(first.token(s.name) in text for s in topology.secrets if s.kind == "token")
         assert "PRIVATE KEY" not in text
-    assert len(first.token("turn_secret")) >= 43  # 256 bits in base64
-    assert first.token("turn_secret") not in repr(first)
+    assert len(first.token("livekit_api_secret")) >= 43  # 256 bits in base64
+    assert first.token("livekit_api_secret") not in repr(first)
 
 
 def test_a_secret_that_is_added_later_is_made_and_the_others_stay(signed: LoadedStack) -> None:
