@@ -48,7 +48,7 @@ def collect(loaded: LoadedStack, patience: Patience = PATIENCE) -> dict[str, Any
             "image": _image(connection, loaded),
             "servers": _servers(connection, loaded.name),
             "volumes": _volumes(connection, loaded.name),
-            "default_group": _default_group(connection, balanced=loaded.cloud.offers("load-balancer")),
+            "default_group": _default_group(connection),
         }
 
 
@@ -80,24 +80,17 @@ def _volumes(connection: Any, stack: str) -> dict[str, dict[str, Any]]:
     return {volume.name: {"encrypted": bool(volume.is_encrypted), "type": volume.volume_type} for volume in mine}
 
 
-def _default_group(connection: Any, *, balanced: bool) -> dict[str, Any] | None:
-    """The project's group `default`: how many ports it is bound to, and its rules. None where it has none yet.
-
-    `balancers` counts ports that only hold a load balancer's address: Octavia's OVN provider leaves them to Neutron,
-    which gives them this group; no machine is on them, and the rules of their members' groups apply.
-    """
+def _default_group(connection: Any) -> dict[str, Any] | None:
+    """The project's group `default`: how many ports it is bound to, and its rules. None where it has none yet."""
     project = connection.current_project_id
     groups = (g for g in connection.network.security_groups(name="default") if g.project_id == project)
     group = next(groups, None)
     if group is None:
         return None
-    addresses = {one.vip_port_id for one in connection.load_balancer.load_balancers()} if balanced else set()
     bound = [p.id for p in connection.network.ports(project_id=project) if group.id in (p.security_group_ids or ())]
-    held = addresses.intersection(bound)
     keys = ("direction", "ethertype", "protocol", "remote_ip_prefix", "remote_group_id")
     return {
         "id": group.id,
-        "ports": len(bound) - len(held),
-        "balancers": len(held),
+        "ports": len(bound),
         "rules": [{key: rule.get(key) for key in keys} for rule in group.security_group_rules or ()],
     }

@@ -239,7 +239,7 @@ def test_fronts_and_containers_say_what_they_are(change: dict[str, Any]) -> None
 
 # --- the default group ------------------------------------------------------------------------------------------------
 
-GROUP = {"id": "d", "ports": 0, "balancers": 0, "rules": []}
+GROUP = {"id": "d", "ports": 0, "rules": []}
 FROM_ITSELF = {"direction": "ingress", "ethertype": "IPv4", "remote_group_id": "d"}
 
 
@@ -280,13 +280,10 @@ class Network:
             yield SimpleNamespace(id=name, security_group_ids=groups)
 
 
-@pytest.mark.parametrize(("balanced", "ports"), [(True, 1), (False, 2)])
-def test_what_is_read_of_the_default_group(balanced: bool, ports: int) -> None:
-    balancers = SimpleNamespace(load_balancers=lambda: [SimpleNamespace(vip_port_id="vip")])
-    connection = SimpleNamespace(current_project_id="mine", network=Network(), load_balancer=balancers)
-    group = live._default_group(connection, balanced=balanced)
+def test_what_is_read_of_the_default_group() -> None:
+    group = live._default_group(SimpleNamespace(current_project_id="mine", network=Network()))
     assert group is not None
-    assert (group["ports"], group["balancers"]) == (ports, 2 - ports)
+    assert group["ports"] == 2
     assert group["rules"][0]["direction"] == "egress"
     assert "description" not in group["rules"][0]
 
