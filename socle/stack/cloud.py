@@ -17,12 +17,15 @@ OfferedService = Literal[
 Zone = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,26}[A-Za-z0-9])?$")]  # ends up in host names
 
 
+Price = Annotated[float, Field(ge=0, le=1_000_000)]
+
+
 class Flavour(Section):
     """Sizes of one flavour: vCPU, memory and disk in GiB, network port in Mbit/s, GPUs."""
 
-    vcpus: Annotated[int, Field(ge=1)]
-    memory: Annotated[float, Field(gt=0)]
-    disk: Annotated[int, Field(ge=1)]
+    vcpus: Annotated[int, Field(ge=1, le=4096)]
+    memory: Annotated[float, Field(gt=0, le=65_536)]
+    disk: Annotated[int, Field(ge=1, le=65_536)]
     port: Annotated[int, Field(ge=100, le=400_000)] = 1000
     gpus: Annotated[int, Field(ge=0, le=16)] = 0
 
@@ -37,9 +40,9 @@ class Prices(Section):
     """What the provider charges, without taxes: a flavour per hour, the rest per month."""
 
     currency: str = "EUR"
-    flavours: dict[str, Annotated[float, Field(ge=0)]]
-    volume_gib: Annotated[float, Field(ge=0)] = 0.0
-    public_address: Annotated[float, Field(ge=0)] = 0.0
+    flavours: dict[str, Price]
+    volume_gib: Price = 0.0
+    public_address: Price = 0.0
 
 
 class ImageOffer(Section):

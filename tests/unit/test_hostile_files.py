@@ -214,6 +214,14 @@ def test_values_of_a_cloud(stack_file: Writer, content: Writer, changes: dict[st
     assert key in line_of(error)
 
 
+@pytest.mark.parametrize("size", [{"vcpus": 10**6}, {"memory": 1.7e305}, {"disk": 10**9}])
+def test_a_flavour_is_no_larger_than_a_machine(stack_file: Writer, content: Writer, size: dict[str, float]) -> None:
+    content("clouds/secnum-paris.yaml", {"flavours": {"big": {"vcpus": 64, "memory": 256, "disk": 40, **size}}})
+    error = refused_stack(stack_file())
+    assert error.code == "SOC-1105"
+    assert next(iter(size)) in line_of(error)
+
+
 def test_an_object_store_that_nobody_can_find(stack_file: Writer, content: Writer) -> None:
     around = yaml.safe_load((ROOT / "stacks/clouds/secnum-paris.yaml").read_text(encoding="utf-8"))["surroundings"]
     content("clouds/secnum-paris.yaml", {"surroundings": {k: v for k, v in around.items() if k != "objects"}})
