@@ -5,6 +5,7 @@ The person's `demo` is never touched: other name, other addresses, other domain,
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,11 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from socle.lab import world
+from socle.lab import access, images, world
 from socle.nodes import outputs
 from socle.nodes.outputs import Outputs
 from socle.stack import load_stack
@@ -137,11 +139,30 @@ def every_service() -> int:
     return before
 
 
+def provider() -> dict[str, Any]:
+    """The lab's provider of identities, and the people whom it knows."""
+    found: dict[str, Any] = json.loads(access.IDENTITY.read_text())
+    return found
+
+
+def with_visio() -> dict[str, Any]:
+    """The keys of a stack with Visio itself, whose people log in at the lab's provider."""
+    given = provider()
+    identity = {"provider": "oidc", "secret_file": str(access.CLIENT_SECRET)}
+    identity |= {key: given[key] for key in ("issuer", "client", "endpoints")}
+    return {"identity": identity, "overrides": {tier: LEFT_OUT[tier] for tier in ("monitoring", "logs", "backup")}}
+
+
 @pytest.fixture(scope="session")
-def proof(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """The tests' stack, not deployed yet."""
+def proof(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Deployment:
+    """The tests' stack, not deployed yet; with Visio itself where its images are at hand, since no stand-in holds a
+    room."""
     folder = tmp_path_factory.mktemp("proof")
-    write_stack(folder, "proof", "10.96.0.0/19")
+    own = {}
+    if os.environ.get(images.VARIABLE):
+        request.getfixturevalue("every_service")
+        own = with_visio()
+    write_stack(folder, "proof", "10.96.0.0/19", **own)
     return Deployment("proof", folder)
 
 

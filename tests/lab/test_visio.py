@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,54 +18,25 @@ from socle.probe import call
 from socle.probe.native import Native
 from socle.stack import load_stack
 from socle.topology import Topology, derive
-from tests.lab.conftest import LEFT_OUT, Deployment, made, write_stack
+from tests.lab.conftest import Deployment, made, provider
 from tests.lab.people import Browser
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.nightly,
-    pytest.mark.skipif(not os.environ.get(images.VARIABLE), reason="SOCLE_IMAGES names no folder with La Suite Meet"),
-]
-NAME = "meeting"
+WHY = "SOCLE_IMAGES names no folder with La Suite Meet"
+pytestmark = [pytest.mark.lab, pytest.mark.skipif(not os.environ.get(images.VARIABLE), reason=WHY)]
 
 
 @pytest.fixture(scope="module")
-def stack(every_service: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    folder = tmp_path_factory.mktemp(NAME)
-    given = provider()
-    left = {tier: LEFT_OUT[tier] for tier in ("monitoring", "logs", "backup")}
-    identity = {
-        "provider": "oidc",
-        "issuer": given["issuer"],
-        "client": given["client"],
-        "secret_file": str(handed.CLIENT_SECRET),
-        "endpoints": given["endpoints"],
-    }
-    write_stack(folder, NAME, "10.110.0.0/19", identity=identity, overrides=left)
-    stack = Deployment(NAME, folder)
-    stack.socle("lab", "up", "--for", NAME)
-    stack.socle("up", NAME, "--yes", timeout=1800)
-    yield stack
-    stack.socle("down", NAME, "--name", NAME, timeout=900)
-
-
-def provider() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(handed.IDENTITY.read_text())
-    return found
+def topology(deployed: Deployment) -> Topology:
+    return derive(load_stack(str(deployed.file)))
 
 
 @pytest.fixture(scope="module")
-def topology(stack: Deployment) -> Topology:
-    return derive(load_stack(str(stack.file)))
+def outputs(deployed: Deployment) -> Outputs:
+    return made(deployed)
 
 
 @pytest.fixture(scope="module")
-def outputs(stack: Deployment) -> Outputs:
-    return made(stack)
-
-
-@pytest.fixture(scope="module")
-def people(stack: Deployment, topology: Topology, outputs: Outputs) -> list[Browser]:
+def people(deployed: Deployment, topology: Topology, outputs: Outputs) -> list[Browser]:
     """Logged in."""
     name = topology.record("visio").fqdn
     (front,) = topology.fronts
@@ -80,12 +49,6 @@ def people(stack: Deployment, topology: Topology, outputs: Outputs) -> list[Brow
         assert (page.status_code, page.url.rstrip("/")) == (200, browser.origin)
         browsers.append(browser)
     return browsers
-
-
-def test_a_second_up_changes_nothing(stack: Deployment) -> None:
-    done = stack.socle("up", NAME, "--yes", timeout=1200)
-    assert "cloud: no operation" in done.stdout
-    assert "[" not in done.stdout.partition("cloud: no operation")[2], done.stdout
 
 
 def test_two_people_log_in_and_meet_in_a_room(people: list[Browser], topology: Topology, outputs: Outputs) -> None:
