@@ -51,8 +51,9 @@ def test_ansible_renders_from_the_inventory_what_is_judged(stack: str, tmp_path:
     everything = json.loads(file.read_text())["all"]
     common = {**everything["vars"], "trust": "trust-of-the-cloud\n", "secrets": render.placeholder_secrets(topology)}
     for tier in topology.tiers:
-        own = everything["children"][tier.name]["hosts"][tier.nodes[0].name]
-        texts = render.node_files(tier.name, {**common, **own, **render.FOUND})
+        own = {**common, **everything["children"][tier.name]["hosts"][tier.nodes[0].name]}
+        handed = {name: own[name] for name in render._rendering().MODEL if name in own}  # as the action does
+        texts = render.node_files(tier.name, {**handed, **render.FOUND})
         assert texts == {path: text for (of, path), text in rendered(stack).items() if of == tier.name}
 
 
