@@ -13,6 +13,7 @@ from socle.topology import Topology
 from socle.topology import identity as users
 from socle.topology.flows import Flow, PublicOf
 from socle.topology.model import Node
+from socle.topology.objects import ports
 from socle.topology.openings import Opening, openings
 from socle.topology.tiers import role_of
 
@@ -31,6 +32,9 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             "environment": str(stack.environment.value),
             "lab": stack.environment.value == "lab",
             "largest_room": stack.people.largest_room,
+            "features": stack.features.model_dump(),
+            "retention": stack.retention.model_dump(),
+            "backup": stack.backup.model_dump(),
         },
         "names": {name: topology.record(name).fqdn for name in ("visio", "signalling", "turn")},
         "flows": {flow.name: _flow(flow) for flow in topology.flows},
@@ -52,6 +56,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             kind: {"address": str(server.address), "name": server.name}
             for kind, server in loaded.cloud.surroundings.servers.items()
         },
+        "objects": {**asdict(store), "ports": ports(topology.flows)} if (store := topology.store) else None,
         "identity": asdict(provider) if provider else None,
         "operator": {"name": loaded.cloud.images[system].user, "public_key": public_key},
         "images": {name: image.pinned or image.tagged for name, image in images(loaded, topology).items()},

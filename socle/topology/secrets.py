@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from socle.topology.model import Secret, Tier
+from socle.topology.objects import Store
 from socle.topology.tiers import role_of
 
 
-def secrets_of(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
+def secrets_of(domain: str, tiers: Sequence[Tier], store: Store | None) -> tuple[Secret, ...]:
     """Each once, in the order in which the vault makes them."""
     visio = tuple(tier.name for tier in tiers if role_of(tier.name) == "application")
     encrypting = sorted({n.tier for t in tiers for n in t.nodes if n.volume and n.volume.encryption == "node"})
@@ -23,6 +25,7 @@ def secrets_of(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
     found += _valkey(domain, tiers, "bus", "valkey", ("media",))
     found += _valkey(domain, tiers, "cache", "cache", ("application", "workers"))
     found += _database(domain, tiers)
+    found += _objects({tier.name for tier in tiers}, store)
     found += [Secret("volume_key", "token", tuple(encrypting))] if encrypting else []
     return (*found, *_visio({tier.name for tier in tiers}))
 
@@ -51,6 +54,23 @@ def _valkey(domain: str, tiers: Sequence[Tier], tier: str, prefix: str, clients:
             Secret(f"{prefix}_vote_password", "token", (tier,)),
             Secret(f"{prefix}_sentinel_password", "token", (tier, *clients)),
         ]
+    return found
+
+
+def _objects(tiers: set[str], store: Store | None) -> list[Secret]:
+    """Pairs of keys for S3: of the cloud's store they are handed over, of the stack's own they are made here. Who keeps
+    recordings cannot reach the backups."""
+    kind: Literal["handed-over", "token"] = "handed-over" if store and store.owner == "cloud" else "token"
+    wanted = {
+        "objects": tuple(t for t in ("application", "workers", "transcription") if t in tiers and "recording" in tiers),
+        "backup": tuple(t for t in ("database",) if t in tiers),
+    }
+    found = []
+    for prefix, readers in wanted.items() if store else ():
+        having = (*readers, *(["objects"] if kind == "token" else []))
+        found += [Secret(f"{prefix}_{part}", kind, having) for part in ("key", "secret") if readers]
+    if store and wanted["backup"]:
+        found.append(Secret("backup_cipher", "token", wanted["backup"]))
     return found
 
 
