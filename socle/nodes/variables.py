@@ -13,11 +13,12 @@ from socle.topology import Topology
 from socle.topology import identity as users
 from socle.topology.flows import Flow, PublicOf
 from socle.topology.model import Node
-from socle.topology.objects import ports
 from socle.topology.openings import Opening, openings
 from socle.topology.tiers import role_of
 
 Variables = dict[str, Any]
+LONGEST_RECORDING = 4 * 3600  # seconds; one that nobody ends must not fill a recorder
+INSIDE = {"telephony": "sip", "transcription": "transcription"}  # names in certificates, of tiers that no user calls
 
 
 def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key: str, trust: str) -> Variables:
@@ -33,10 +34,15 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             "lab": stack.environment.value == "lab",
             "largest_room": stack.people.largest_room,
             "features": stack.features.model_dump(),
+            "longest_recording": LONGEST_RECORDING,
+            "phone_number": stack.telephony.number if stack.telephony else None,
             "retention": stack.retention.model_dump(),
             "backup": stack.backup.model_dump(),
         },
-        "names": {name: topology.record(name).fqdn for name in ("visio", "signalling", "turn")},
+        "names": {
+            **{name: topology.record(name).fqdn for name in ("visio", "signalling", "turn")},
+            **{tier: f"{prefix}.{topology.domain}" for tier, prefix in INSIDE.items()},
+        },
         "flows": {flow.name: _flow(flow) for flow in topology.flows},
         "peers": {
             tier.name: [
@@ -56,7 +62,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             kind: {"address": str(server.address), "name": server.name}
             for kind, server in loaded.cloud.surroundings.servers.items()
         },
-        "objects": {**asdict(store), "ports": ports(topology.flows)} if (store := topology.store) else None,
+        "objects": asdict(topology.store) if topology.store else None,
         "identity": asdict(provider) if provider else None,
         "operator": {"name": loaded.cloud.images[system].user, "public_key": public_key},
         "images": {name: image.pinned or image.tagged for name, image in images(loaded, topology).items()},

@@ -261,6 +261,8 @@ def _flows(loaded: LoadedStack, tiers: Sequence[Tier], fronts: Sequence[Front]) 
 
     def ported(one: Flow) -> Flow:
         server = ports.get(one.target) if isinstance(one.target, Place) else None
+        if one.name == "objects-inside":  # nodes inside use the very addresses that others do
+            server = around.objects
         at = asked.port if asked and one.name == "local-identity" else server.port if server else None
         return replace(one, first=at, last=at) if at else one
 

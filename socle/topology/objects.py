@@ -7,22 +7,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from socle.stack.load import LoadedStack
-from socle.topology.flows import Flow
 from socle.topology.matrix import port
 
 KINDS = ("recordings", "transcripts", "files", "backups")
-WAYS = ("objects", "objects-inside", "own-objects", "downloads", "own-downloads")  # flows of the matrix by which a tier reaches the store
 Owner = Literal["cloud", "stack"]
 
 
 @dataclass(frozen=True)
 class Store:
-    """`owner`: whose store it is. `port`: where it answers itself; tiers on inner networks have another. `buckets`:
+    """`owner`: whose store it is. `address`: https://NAME, with its port where that is another than HTTPS's. `buckets`:
     by what they hold."""
 
     owner: Owner
     name: str
     port: int
+    address: str
     region: str
     buckets: dict[str, str]
 
@@ -33,9 +32,11 @@ def store_of(loaded: LoadedStack, tiers: Iterable[str]) -> Store | None:
     around = cloud.surroundings.objects
     buckets = {kind: bucket(loaded.name, kind) for kind in KINDS}
     if cloud.offers("object-store") and around:
-        return Store("cloud", around.name, around.port, around.region or cloud.region, buckets)
+        name, at = around.name, around.port
+        return Store("cloud", name, at, _at(name, at), around.region or cloud.region, buckets)
     if "objects" in tiers:
-        return Store("stack", f"objects.{loaded.stack.domain}", port("own-objects"), cloud.region, buckets)
+        name, at = f"objects.{loaded.stack.domain}", port("own-objects")
+        return Store("stack", name, at, _at(name, at), cloud.region, buckets)
     return None
 
 
@@ -43,6 +44,5 @@ def bucket(stack: str, holds: str) -> str:
     return f"{stack}-{holds}"
 
 
-def ports(flows: Iterable[Flow]) -> dict[str, int]:
-    """On which port each tier finds the store, by the flow that leads it there."""
-    return {str(flow.source): flow.port for flow in flows if flow.name in WAYS}
+def _at(name: str, at: int) -> str:
+    return f"https://{name}" if at == port("https") else f"https://{name}:{at}"
