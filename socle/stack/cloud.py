@@ -71,7 +71,7 @@ class ObjectStore(Service):
     credentials: Annotated[
         Line | None,
         Field(
-            description="File with pairs of keys in AWS's notation: `default`, and `backups` where backups have their own"
+            description="File with pairs of keys in AWS's notation: `default`, and `backups` where they have their own"
         ),
     ] = None
 
@@ -87,7 +87,9 @@ class Surroundings(Section):
     time: Surrounding
     mirror: Surrounding
     registry: Surrounding
-    objects: Annotated[ObjectStore | None, Field(description="Where the cloud's object store answers S3 requests")] = None
+    objects: Annotated[ObjectStore | None, Field(description="Where the cloud's object store answers S3 requests")] = (
+        None
+    )
     identity: Annotated[
         Service | None, Field(description="Where the identity provider answers, under the name of its issuer")
     ] = None
