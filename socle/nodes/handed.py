@@ -17,7 +17,6 @@ from socle.stack.load import LoadedStack
 from socle.topology import Topology
 from socle.topology.model import Secret
 
-
 # Pairs of keys for S3, in the file that the cloud file names: which of its profiles each secret is looked for in.
 PROFILES = {"objects": ("default",), "backup": ("backups", "default")}
 PARTS = {"key": "aws_access_key_id", "secret": "aws_secret_access_key"}

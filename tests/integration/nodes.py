@@ -158,7 +158,7 @@ class Fleet:
                       ("link", "set", "eth0", "up")):  # fmt: skip
             sh("nsenter", "--net", f"--target={made.first}", "ip", *words)
         ready = ("running", "degraded")  # a container loads no kernel modules
-        until(lambda: made.run("systemctl", "is-system-running", check=False).strip() in ready, f"{name} to boot", 60)
+        until(lambda: made.run("systemctl", "is-system-running", check=False).strip() in ready, f"{name} to boot", 180)
         # the volume is the folder that is bound there; its role needs a block device
         unit = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/true\n"
         made.run("sh", "-c", f"printf '{unit}' > /etc/systemd/system/socle-volume.service; systemctl daemon-reload")
@@ -229,15 +229,30 @@ def fleet(stack: Path, tier: str, folder: Path) -> Iterator[Fleet]:
     loaded = load_stack(str(stack))
     issuer = Issuer(certificate=str(folder / "ca.pem"), key=str(folder / "ca.key"))
     ensure_authority(folder / "ca.pem", folder / "ca.key")
-    loaded = replace(loaded, cloud=loaded.cloud.model_copy(update={"certificates": Certificates(issuer=issuer)}))
-    paths.stack_dir(loaded.name).mkdir(parents=True, exist_ok=True)
+    around = loaded.cloud.surroundings
+    own = {"objects": around.objects.model_copy(update={"credentials": None})} if around.objects else {}
+    cloud = loaded.cloud.model_copy(
+        update={"certificates": Certificates(issuer=issuer), "surroundings": around.model_copy(update=own)}
+    )
+    identity = loaded.stack.identity.model_copy(update={"secret_file": None})
+    loaded = replace(loaded, cloud=cloud, stack=loaded.stack.model_copy(update={"identity": identity}))
     made = Fleet(folder, loaded, derive(loaded), tier)
+    hand_over(made)
     try:
         for node in made.topology.tier(tier).nodes:
             made.boot(node.name)
         yield made
     finally:
         made.close()
+
+
+def hand_over(made: Fleet, **values: str) -> None:
+    """The secrets that somebody outside gives, some of them by their values."""
+    folder = paths.stack_dir(made.loaded.name) / "handed-over"
+    folder.mkdir(parents=True, exist_ok=True)
+    for secret in made.topology.secrets:
+        if secret.kind == "handed-over":
+            (folder / secret.name).write_text(values.get(secret.name, f"a {secret.name} of this test"))
 
 
 def until(condition: Any, what: str, seconds: float) -> None:

@@ -23,7 +23,9 @@ HOME = Path(os.environ.get("SOCLE_TEST_SWIFT", "/var/cache/socle-tests/swift"))
 LOCK = ROOT / "socle" / "lab" / "constraints.txt"
 RINGS = ROOT / "socle" / "lab" / "drivers" / "socle_lab" / "swift_rings.py"
 STORES = {"account": 6202, "container": 6201, "object": 6200}
-PIPELINE = "catch_errors gatekeeper healthcheck listing_formats bulk s3api tempauth copy slo dlo versioned_writes"
+PIPELINE = (
+    "catch_errors gatekeeper healthcheck listing_formats bulk s3api tempauth copy slo dlo versioned_writes symlink"
+)
 KEY, SECRET, REGION = "socle:tester", "a-secret-of-this-test", "RegionOne"
 
 
@@ -67,7 +69,8 @@ OPTIONS: dict[str, dict[str, object]] = {
 
 @contextmanager
 def store(folder: Path, outside: Sequence[str], address: str, port: int, pair: tuple[Path, Path]) -> Iterator[None]:
-    """Runs while the context is open. `outside`: what leads a command into the nodes' network; `pair`: certificate, key."""
+    """Runs while the context is open. `outside`: what leads a command into the nodes' network; `pair`: certificate
+    and key."""
     folder.mkdir()
     (folder / "disk").mkdir()
     programs = installed()

@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from socle import paths
 from socle.nodes import certificates, vault
 from socle.topology.model import Secret
 from tests.conftest import ROOT
@@ -60,10 +59,7 @@ def served(made: Fleet, folder: Path) -> Iterator[None]:
     files = (folder / "store.crt", folder / "store.key")
     for file, text in zip(files, (pair["certificate"], pair["key"]), strict=True):
         file.write_text(text)
-    given = paths.stack_dir(made.loaded.name) / "handed-over"
-    given.mkdir(parents=True)
-    (given / "backup_key").write_text(swift.KEY)
-    (given / "backup_secret").write_text(swift.SECRET)
+    nodes.hand_over(made, backup_key=swift.KEY, backup_secret=swift.SECRET)
     for node in made.nodes.values():
         knows_the_store(made, node)
     with swift.store(folder / "swift", made.outside(), mirror, port, files):
