@@ -16,6 +16,7 @@ from socle.stack.release import images_of
 
 DANGEROUS = ("/var/run/docker.sock", "/run/podman/podman.sock", "/run/docker.sock")
 NET_BIND = {"CAP_NET_BIND_SERVICE", "NET_BIND_SERVICE"}  # what a declared service may add
+PINNED = re.compile(r"@sha256:[0-9a-f]{64}$")
 GPU = "nvidia.com/gpu=all"  # by the Container Device Interface
 SOURCES = 2  # independent clocks
 
@@ -135,10 +136,13 @@ def read_only_root(file: File, _model: Model) -> Outcome:
     broken_by=in_file("media", ".container", r"^Image=[^\n]*$", "Image=docker.io/livekit/livekit-server:latest"),
 )
 def images_by_digest(file: File, model: Model) -> Outcome:
-    image = (_container(file).get("Image") or ("",))[-1]
+    unit = _container(file)
+    mounted = (m[1] for value in unit.get("Mount", ()) if (m := re.match(r"type=image,source=([^,]+)", value)))
+    named = [(unit.get("Image") or ("",))[-1], *mounted]
+    image = next((one for one in named if not PINNED.search(one)), named[0])
     known = {entry.pinned for entry in model.loaded.release.images.values() if entry.pinned}
     wanted = "an image of the release, named by its digest"
-    if not re.search(r"@sha256:[0-9a-f]{64}$", image):
+    if not PINNED.search(image):
         if model.loaded.cloud.embedded and image in {
             f"{e.reference}:{e.version}" for e in model.loaded.release.images.values()
         }:
@@ -148,8 +152,8 @@ def images_by_digest(file: File, model: Model) -> Outcome:
                 expected=wanted,
             )
         return failed(f"{image or 'no image'}: no digest", wanted)
-    digest = image.rpartition("@")[2]
-    return judged(any(pinned.endswith(digest) for pinned in known), image, wanted)
+    digests = {pinned.rpartition("@")[2] for pinned in known}
+    return judged({one.rpartition("@")[2] for one in named} <= digests, ", ".join(named), wanted)
 
 
 @rule(

@@ -35,7 +35,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             "largest_room": stack.people.largest_room,
             "features": stack.features.model_dump(),
             "longest_recording": LONGEST_RECORDING,
-            "phone_number": stack.telephony.number if stack.telephony else None,
+            "phone": stack.telephony.model_dump(mode="json") if stack.telephony else None,
             "retention": stack.retention.model_dump(),
             "backup": stack.backup.model_dump(),
         },
