@@ -19,7 +19,7 @@ import jinja2
 # What the inventory and the vault say of a node: the only names that a template may use, besides a task's own.
 MODEL = (
     "stack", "names", "flows", "peers", "fronts",
-    "surroundings", "identity", "operator", "images", "trust", "turn_lifetime", "node", "openings", "secrets",
+    "surroundings", "objects", "identity", "operator", "images", "trust", "turn_lifetime", "node", "openings", "secrets",
 )  # fmt: skip
 DEFAULTS = {"owner": "root", "group": "root", "mode": "0644"}
 

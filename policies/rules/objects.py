@@ -18,7 +18,7 @@ from socle.policy.outcome import Outcome, failed, judged, not_applicable, unknow
 from socle.policy.rule import rule
 
 Subject = Resource | targets.Whole
-KEPT_BY = ("recording", "transcription", "application", "backup")  # tiers that write objects
+KEPT_BY = ("recording", "transcription", "application", "database")  # tiers that write objects
 EXPIRY = "retention-days"
 
 

@@ -12,10 +12,12 @@ from socle.policy.mutation import Mutation, in_facts, in_file
 from socle.policy.outcome import Outcome, failed, judged, passed, unknown
 from socle.policy.rule import rule
 from socle.policy.waiver import Waiver
-from socle.topology.tiers import role_of
+from socle.stack.release import images_of
 
 DANGEROUS = ("/var/run/docker.sock", "/run/podman/podman.sock", "/run/docker.sock")
 NET_BIND = {"CAP_NET_BIND_SERVICE", "NET_BIND_SERVICE"}  # what a declared service may add
+PINNED = re.compile(r"@sha256:[0-9a-f]{64}$")
+GPU = "nvidia.com/gpu=all"  # by the Container Device Interface
 SOURCES = 2  # independent clocks
 
 
@@ -29,15 +31,18 @@ def _in_unit(text: str) -> Mutation:
 
 
 @rule("CTR-01", phase="config", on=targets.containers, broken_by=_in_unit("PodmanArgs=--privileged"))
-def no_privilege(file: File, _model: Model) -> Outcome:
+def no_privilege(file: File, model: Model) -> Outcome:
+    """A GPU, by its driver's own description, is no privilege where the node has it for this."""
     unit = _container(file)
+    tier = model.tier(file.tier)
+    gpus = model.loaded.cloud.flavours[tier.flavour].gpus if tier else 0
     arguments = " ".join(unit.get("PodmanArgs", ()))
     hosts = [
         v for v in unit.get("Volume", ()) if v.split(":")[0] in ("/", "/etc", "/var", "/usr", "/dev", "/proc", "/sys")
     ]
     problems = [
         *(["privileged"] if "--privileged" in arguments else []),
-        *(f"device {d}" for d in unit.get("AddDevice", ())),
+        *(f"device {d}" for d in unit.get("AddDevice", ()) if not (gpus and d == GPU)),
         *(f"host path {v}" for v in hosts),
         *(f"engine socket {v}" for v in unit.get("Volume", ()) if v.split(":")[0] in DANGEROUS),
     ]
@@ -52,22 +57,22 @@ def dedicated_network(file: File, model: Model) -> Outcome:
     wanted = "a network of its own; the host's, of LiveKit and Visio on hosts of their own, is a recorded exception"
     if "host" not in networks:
         return passed(networks or "podman's own", wanted)
-    tier = model.tier(file.tier)
-    units = list(model.files_of(file.tier, ".container"))
-    alone = len(units) == 1
-    if tier is not None and tier.carries_calls and alone:
-        return unknown(
-            "host network: media needs the node's own addresses; the host runs nothing else",
-            settled_in="process",
-            expected="a recorded derogation",
-        )
-    if role_of(file.tier) == "application" and all(one.path.rpartition("/")[2].startswith("visio-") for one in units):
-        return unknown(
-            "host network: a node forwards nothing, and this one runs nothing but Visio, which the flow matrix bounds",
-            settled_in="process",
-            expected="a recorded derogation",
-        )
-    return failed("host network", wanted)
+    images = _own_images(model, file.tier)
+    run = {image for one in model.files_of(file.tier, ".container") for image in _container(one).get("Image", ())}
+    if strangers := run - images:
+        return failed(f"host network, beside {', '.join(sorted(strangers))}", wanted)
+    return unknown(
+        "host network: a node forwards nothing, media needs its own addresses, and this one runs its tier's job alone, "
+        "which the flow matrix bounds",
+        settled_in="process",
+        expected="a recorded derogation",
+    )
+
+
+def _own_images(model: Model, tier: str) -> set[str]:
+    """The images that nodes of a tier are there to run, as units name them."""
+    release = model.loaded.release.images
+    return {release[name].pinned or release[name].tagged for name in images_of([tier]) if name in release}
 
 
 def _elsewhere(model: Model) -> Model:
@@ -75,9 +80,8 @@ def _elsewhere(model: Model) -> Model:
     from dataclasses import replace
 
     unit = model.file("media", ".container")
-    return replace(
-        model, files={**(model.files or {}), ("media", "/etc/containers/systemd/a.container"): unit.text or ""}
-    )
+    text = re.sub(r"(?m)^Image=.*$", "Image=docker.io/other/thing:1", unit.text or "")
+    return replace(model, files={**(model.files or {}), ("media", "/etc/containers/systemd/a.container"): text})
 
 
 @rule("CTR-03", phase="config", on=targets.containers, broken_by=_in_unit("PodmanArgs=--pid=host"))
@@ -132,10 +136,13 @@ def read_only_root(file: File, _model: Model) -> Outcome:
     broken_by=in_file("media", ".container", r"^Image=[^\n]*$", "Image=docker.io/livekit/livekit-server:latest"),
 )
 def images_by_digest(file: File, model: Model) -> Outcome:
-    image = (_container(file).get("Image") or ("",))[-1]
+    unit = _container(file)
+    mounted = (m[1] for value in unit.get("Mount", ()) if (m := re.match(r"type=image,source=([^,]+)", value)))
+    named = [(unit.get("Image") or ("",))[-1], *mounted]
+    image = next((one for one in named if not PINNED.search(one)), named[0])
     known = {entry.pinned for entry in model.loaded.release.images.values() if entry.pinned}
     wanted = "an image of the release, named by its digest"
-    if not re.search(r"@sha256:[0-9a-f]{64}$", image):
+    if not PINNED.search(image):
         if model.loaded.cloud.embedded and image in {
             f"{e.reference}:{e.version}" for e in model.loaded.release.images.values()
         }:
@@ -145,8 +152,8 @@ def images_by_digest(file: File, model: Model) -> Outcome:
                 expected=wanted,
             )
         return failed(f"{image or 'no image'}: no digest", wanted)
-    digest = image.rpartition("@")[2]
-    return judged(any(pinned.endswith(digest) for pinned in known), image, wanted)
+    digests = {pinned.rpartition("@")[2] for pinned in known}
+    return judged({one.rpartition("@")[2] for one in named} <= digests, ", ".join(named), wanted)
 
 
 @rule(

@@ -214,7 +214,7 @@ def valkey_over_tls_alone(file: File, _model: Model) -> Outcome:
 @rule(
     "MED-11",
     phase="config",
-    on=targets.file("media", "livekit.yaml"),
+    on=targets.files(("media", "livekit.yaml"), ("recording", "egress.yaml"), ("telephony", "sip.yaml")),
     broken_by=in_file("media", "livekit.yaml", r"^redis:.*?(?=^\S)", "redis: {address: '10.0.0.1:6379'}\n"),
 )
 def the_bus_is_reached_over_tls(file: File, _model: Model) -> Outcome:

@@ -20,6 +20,7 @@ NOT_RENDERED = "not rendered"
 ENVIRONMENTS = targets.files_of_role("application", "visio.env")  # of application nodes and of workers
 LONGEST_SESSION = 43_200  # seconds: ProConnect's own session
 SHORTEST_PIN = 10  # digits
+PHONE = "ROOM_TELEPHONY_ENABLED"
 HARDENED = ("Production", "PreProduction", "Staging")
 SIGNED = re.compile(r"(RS|ES|PS)(256|384|512)")  # with a key of the provider's, not with a shared one
 SILENT = (
@@ -213,15 +214,26 @@ def logins_are_robust(file: File, model: Model) -> Outcome:
 
 
 @rule("APP-09", phase="config", on=ENVIRONMENTS, broken_by=_env("ROOM_TELEPHONY_ENABLED", "True"))
-def attempts_are_limited(file: File, _model: Model) -> Outcome:
-    """Callers' attempts at a PIN are not counted by Meet: with the telephone, the gateway has to."""
+def attempts_are_limited(file: File, model: Model) -> Outcome:
+    """Neither Meet nor LiveKit's phone gateway counts callers' attempts at a PIN: who may call at all bounds them."""
     rates = ("REQUEST_ENTRY_THROTTLE_RATES", "CREATION_CALLBACK_THROTTLE_RATES", "CONNECTION_TEST_THROTTLE_RATES")
     wanted: Wanted = {
         **{name: ("set", lambda value: not value.startswith("0")) for name in rates},
-        "ROOM_TELEPHONY_ENABLED": ("False", _off),
+        "ROOM_TELEPHONY_ENABLED": ("False", lambda value: _off(value) or model.topology.has("telephony")),
         "ROOM_TELEPHONY_PIN_LENGTH": (str(SHORTEST_PIN), lambda value: value.isdigit() and int(value) >= SHORTEST_PIN),
     }
-    return _judged(file, wanted, "rates that are not zero; no telephone without a gateway that counts attempts")
+    words = "rates that are not zero, ten digits; the telephone from its operator alone, and with a count of attempts"
+    answer = _judged(file, wanted, words)
+    if file.text is None or _problems(file.text, wanted) or not _on(environment(file.text).get(PHONE, "False")):
+        return answer
+    gateway = yaml_of(model.file("telephony", "sip.yaml").text or "")
+    if gateway.get("hide_inbound_port") is not True:
+        return failed("a phone gateway that answers whoever calls", words)
+    return unknown(
+        "the operator's addresses alone may call; whether it counts attempts at a PIN is in its contract",
+        settled_in="process",
+        expected=words,
+    )
 
 
 @rule("APP-10", phase="config", on=ENVIRONMENTS, broken_by=_env("ALLOW_UNREGISTERED_ROOMS", None))
@@ -261,6 +273,7 @@ def nobody_else_is_told(file: File, model: Model) -> Outcome:
     known = {model.topology.domain, model.topology.record("signalling").fqdn}
     written = {name: urlsplit(text).hostname or text for name, value in environment(file.text).items()
                for text in re.findall(r"[a-z]+://[^\s'\",]+", value)}  # fmt: skip
+    known |= {f"transcription.{model.topology.domain}", *([model.topology.store.name] if model.topology.store else [])}
     known |= {urlsplit(asked.authorization).hostname or "", asked.name} if asked else set()
     problems += [f"{name} {host}" for name, host in written.items() if host not in known and name not in SILENT]
     return judged(not problems, problems or "off", words)
@@ -279,7 +292,7 @@ def files_are_not_taken_unseen(file: File, _model: Model) -> Outcome:
     broken_by=_env("PGSSLMODE", "require"),
 )
 def visio_verifies_whom_it_calls(file: File, model: Model) -> Outcome:
-    words = "verified TLS to LiveKit, the identity provider, PostgreSQL, Valkey and the mail relay"
+    words = "verified TLS to LiveKit, the identity provider, PostgreSQL, Valkey, the object store and the mail relay"
     links = model.file(file.tier, "links.env")
     if file.text is None or links.text is None:
         return failed(NOT_RENDERED, words)
@@ -293,7 +306,9 @@ def visio_verifies_whom_it_calls(file: File, model: Model) -> Outcome:
         "REQUESTS_CA_BUNDLE": ("", bool),
         "SSL_CERT_FILE": ("", bool),
     }
-    endpoints = (name for name in found if re.match("OIDC_OP_.*_ENDPOINT", name))
+    endpoints = (
+        name for name in found if re.match("OIDC_OP_.*_ENDPOINT|AWS_S3_ENDPOINT_URL|SUMMARY_SERVICE_END", name)
+    )
     wanted |= dict.fromkeys(endpoints, ("", lambda value: value.startswith("https://")))
     problems = _problems(file.text, wanted)
     ways = [found.get(f"DJANGO_EMAIL_USE_{way}", "False") for way in ("TLS", "SSL")]

@@ -18,6 +18,8 @@ from socle.topology.secrets import TURN_LIFETIME
 from socle.topology.tiers import role_of
 
 Variables = dict[str, Any]
+LONGEST_RECORDING = 4 * 3600  # seconds; one that nobody ends must not fill a recorder
+INSIDE = {"telephony": "sip", "transcription": "transcription"}  # names in certificates, of tiers that no user calls
 
 
 def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key: str, trust: str) -> Variables:
@@ -32,8 +34,16 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             "environment": str(stack.environment.value),
             "lab": stack.environment.value == "lab",
             "largest_room": stack.people.largest_room,
+            "features": stack.features.model_dump(),
+            "longest_recording": LONGEST_RECORDING,
+            "phone": stack.telephony.model_dump(mode="json") if stack.telephony else None,
+            "retention": stack.retention.model_dump(),
+            "backup": stack.backup.model_dump(),
         },
-        "names": {name: topology.record(name).fqdn for name in ("visio", "signalling", "turn")},
+        "names": {
+            **{name: topology.record(name).fqdn for name in ("visio", "signalling", "turn")},
+            **{tier: f"{prefix}.{topology.domain}" for tier, prefix in INSIDE.items()},
+        },
         "flows": {flow.name: _flow(flow) for flow in topology.flows},
         "peers": {
             tier.name: [
@@ -53,6 +63,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             kind: {"address": str(server.address), "name": server.name}
             for kind, server in loaded.cloud.surroundings.servers.items()
         },
+        "objects": asdict(topology.store) if topology.store else None,
         "identity": asdict(provider) if provider else None,
         "turn_lifetime": TURN_LIFETIME,
         "operator": {"name": loaded.cloud.images[system].user, "public_key": public_key},

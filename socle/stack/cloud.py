@@ -67,6 +67,18 @@ class Service(Surrounding):
     port: Annotated[int, Field(ge=1, le=65535)] = 443
 
 
+class ObjectStore(Service):
+    """`region`: as S3's signatures name it; the cloud's own where it is not said."""
+
+    region: Line | None = None
+    credentials: Annotated[
+        Line | None,
+        Field(
+            description="File with pairs of keys in AWS's notation: `default`, and `backups` where they have their own"
+        ),
+    ] = None
+
+
 class Relay(Surrounding):
     """`port`: 465 is TLS from the first byte, any other STARTTLS."""
 
@@ -78,7 +90,9 @@ class Surroundings(Section):
     time: Surrounding
     mirror: Surrounding
     registry: Surrounding
-    objects: Annotated[Service | None, Field(description="Where the cloud's object store answers S3 requests")] = None
+    objects: Annotated[ObjectStore | None, Field(description="Where the cloud's object store answers S3 requests")] = (
+        None
+    )
     identity: Annotated[
         Service | None, Field(description="Where the identity provider answers, under the name of its issuer")
     ] = None

@@ -261,6 +261,9 @@ class Telephony(Section):
         Field(min_length=1, max_length=16, description="CIDR blocks that its calls and their sound come from"),
         AfterValidator(each_once),
     ]
+    number: Annotated[
+        str | None, Field(pattern=r"^\+[1-9][0-9]{5,14}$", description="What callers dial, as in +33170189900 (E.164)")
+    ] = None
 
 
 class ExistingNetwork(Section):

@@ -13,6 +13,14 @@ RUN_ON: dict[str, tuple[str, ...]] = {  # image that the roles deploy: tiers who
     "livekit": ("media",),
     "meet-backend": ("application", "workers"),
     "meet-frontend": ("application",),
+    "egress": ("recording",),
+    "sip": ("telephony",),
+    "meet-summary": ("transcription",),
+    "whisper-api": ("transcription",),
+    "whisper-models": ("transcription",),  # weights alone, packed by the ministry, mounted where the engine looks
+    "meet-agents": ("subtitles",),
+    "kyutai-stt": ("subtitles",),
+    "kyutai-models": ("subtitles",),
 }
 
 

@@ -27,6 +27,7 @@ from socle.topology.model import (
     Transit,
     Volume,
 )
+from socle.topology.objects import bucket, store_of
 from socle.topology.placement import placed, promotion
 from socle.topology.secrets import secrets_of
 from socle.topology.sizing import Demand, Sizing, TierSize
@@ -49,6 +50,7 @@ def derive(loaded: LoadedStack) -> Topology:
     all_tiers = (_tier(loaded, name, kind, blocks[kind.subnet], sizing.tiers[name]) for name, kind in TIERS.items())
     tiers = tuple(tier for tier in all_tiers if tier.nodes)
     identity.refuse(loaded, [tier.name for tier in tiers])
+    store = store_of(loaded, [tier.name for tier in tiers])
     fronts = tuple(_front(loaded, tier) for tier in tiers if tier.fronted)
     outer, inner = (str(IPv4Network(blocks[TRANSIT])[host]) for host in (1, FIRST_HOST))
     return Topology(
@@ -62,11 +64,12 @@ def derive(loaded: LoadedStack) -> Topology:
             Record(f"livekit.{stack.domain}", "edge"),
             Record(f"turn.{stack.domain}", "turn"),
         ),
-        secrets=secrets_of(stack.domain, tiers),
+        secrets=secrets_of(stack.domain, tiers, store),
         places=_places(loaded, tiers),
         transit=Transit(Network(f"{loaded.name}-transit", "transit", blocks[TRANSIT], outer), inner),
         fronts=fronts,
         containers=_containers(loaded, {tier.name for tier in tiers}),
+        store=store,
         left_out={tier: own.reason for tier, own in stack.overrides.items() if own.nodes == 0},
     )
 
@@ -246,6 +249,8 @@ def _flows(loaded: LoadedStack, tiers: Sequence[Tier], fronts: Sequence[Front]) 
     cloud, around = loaded.cloud, loaded.cloud.surroundings
     ways: list[Way] = [front.way for front in fronts]
     ways.append("object-store" if cloud.offers("object-store") else "own-objects")
+    if any(tier.name == "recording" for tier in tiers):
+        ways.append("downloads" if cloud.offers("object-store") else "own-downloads")
     ways += [VOTES[tier.name] for tier in tiers if tier.name in VOTES and len(tier.nodes) > 1]
     if any(tier.name == "application" for tier in tiers):
         ways.append("visio")
@@ -256,6 +261,8 @@ def _flows(loaded: LoadedStack, tiers: Sequence[Tier], fronts: Sequence[Front]) 
 
     def ported(one: Flow) -> Flow:
         server = ports.get(one.target) if isinstance(one.target, Place) else None
+        if one.name == "objects-inside":  # nodes inside use the very addresses that others do
+            server = around.objects
         at = asked.port if asked and one.name == "local-identity" else server.port if server else None
         return replace(one, first=at, last=at) if at else one
 
@@ -272,10 +279,10 @@ def _containers(loaded: LoadedStack, tiers: set[str]) -> tuple[Container, ...]:
         ("recordings", "recording", retention.recordings, False),
         ("transcripts", "transcription", retention.transcripts, False),
         ("files", "application", retention.recordings, True),
-        ("backups", "backup", backup.keep_days, True),
+        ("backups", "database", backup.keep_days, True),
     )
     return tuple(
-        Container(f"{loaded.name}-{holds}", holds, days, versions)
+        Container(bucket(loaded.name, holds), holds, days, versions)
         for holds, tier, days, versions in kinds
         if tier in tiers
     )

@@ -42,11 +42,11 @@ OTHERS = "others"  # each tier but the one at the other end
 End = str | Place | PublicOf
 Protocol = Literal["tcp", "udp", "vrrp"]
 Probe = Literal["tls", "ssh", "tcp", "stun", "call"]
-# What stands before the edge, whose object store it is, which tiers vote, whether Visio is there and whether it
-# sends mail: a flow may be there with one of them alone.
+# What stands before the edge, whose object store it is, which tiers vote, whether Visio is there, whether it
+# sends mail, and in whose store its recordings are: a flow may be there with one of them alone.
 Way = Literal[
     "load-balancer", "virtual-address", "object-store", "own-objects", "bus-votes", "cache-votes", "database-votes",
-    "visio", "mail",
+    "visio", "mail", "downloads", "own-downloads",
 ]  # fmt: skip
 
 

@@ -88,10 +88,12 @@ def _beneath(base: str, names: Iterable[str]) -> Endpoints:
 
 def refuse(loaded: LoadedStack, tiers: Iterable[str]) -> None:
     """Raises InputError where Visio is to run and nobody could log in, or what it needs is not there."""
-    there = set(tiers)
+    there, stack, mark = set(tiers), loaded.stack, loaded.document.mark
+    for image in images_of(there):
+        if image not in loaded.release.images:
+            raise InputError("SOC-1211", "the release lacks an image: {image}", where=mark(("release",)), image=image)
     if not there & {"application", "workers"}:
         return
-    stack, mark = loaded.stack, loaded.document.mark
     if lacking := [tier for tier in ("application", "database", "cache") if tier not in there]:
         raise InputError(
             "SOC-1228",
@@ -100,9 +102,6 @@ def refuse(loaded: LoadedStack, tiers: Iterable[str]) -> None:
             hint=_("give them nodes, or leave application, workers, database and cache out"),
             tiers=", ".join(lacking),
         )
-    for image in images_of(there):
-        if image not in loaded.release.images:
-            raise InputError("SOC-1211", "the release lacks an image: {image}", where=mark(("release",)), image=image)
     if stack.identity.provider == IdentityProvider.NONE:
         raise InputError(
             "SOC-1225",

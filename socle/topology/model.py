@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from socle.topology.flows import Flows
+from socle.topology.objects import Store
 from socle.topology.tiers import Level
 
 Promotion = Literal["automatic", "by-hand"]
@@ -140,6 +141,7 @@ class Topology:
     transit: Transit
     fronts: tuple[Front, ...]
     containers: tuple[Container, ...]
+    store: Store | None
     left_out: dict[str, str]  # tier -> the written reason why it has no node
 
     @property

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from socle.topology.model import Secret, Tier
+from socle.topology.objects import Store
 from socle.topology.tiers import role_of
 
 TURN_LIFETIME = 14400  # seconds for which a participant's TURN credentials are good: our value, longer than a meeting
 
 
-def secrets_of(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
+def secrets_of(domain: str, tiers: Sequence[Tier], store: Store | None) -> tuple[Secret, ...]:
     """Each once, in the order in which the vault makes them."""
+    there = {tier.name for tier in tiers}
     visio = tuple(tier.name for tier in tiers if role_of(tier.name) == "application")
+    joining = tuple(tier for tier in ("recording", "telephony", "subtitles") if tier in there)  # rooms, as people do
     encrypting = sorted({n.tier for t in tiers for n in t.nodes if n.volume and n.volume.encryption == "node"})
     found = [
         Secret("ssh_key", "ssh-key", ()),
-        Secret("livekit_api_key", "token", ("media", *visio)),
-        Secret("livekit_api_secret", "token", ("media", *visio)),
+        Secret("livekit_api_key", "token", ("media", *visio, *joining)),
+        Secret("livekit_api_secret", "token", ("media", *visio, *joining)),
         Secret("turn_secret", "rotating", ("turn", "media")),
         Secret("edge_certificate", "certificate", ("edge",), (domain, f"livekit.{domain}")),
         Secret("turn_certificate", "certificate", ("turn",), (f"turn.{domain}",)),
@@ -25,8 +29,10 @@ def secrets_of(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
     found += _valkey(domain, tiers, "bus", "valkey", ("media",))
     found += _valkey(domain, tiers, "cache", "cache", ("application", "workers"))
     found += _database(domain, tiers)
+    found += _objects(there, store)
+    found += _features(domain, tiers)
     found += [Secret("volume_key", "token", tuple(encrypting))] if encrypting else []
-    return (*found, *_visio({tier.name for tier in tiers}))
+    return (*found, *_visio(there))
 
 
 def _visio(tiers: set[str]) -> Iterator[Secret]:
@@ -53,6 +59,41 @@ def _valkey(domain: str, tiers: Sequence[Tier], tier: str, prefix: str, clients:
             Secret(f"{prefix}_vote_password", "token", (tier,)),
             Secret(f"{prefix}_sentinel_password", "token", (tier, *clients)),
         ]
+    return found
+
+
+def _features(domain: str, tiers: Sequence[Tier]) -> Iterator[Secret]:
+    """Of what a stack may ask for besides. Recorders and phone gateways have users of their own on LiveKit's bus."""
+    there = {tier.name: [node.address for node in tier.nodes] for tier in tiers}
+    yield from (Secret(f"valkey_{t}_password", "token", ("bus", t)) for t in ("recording", "telephony") if t in there)
+    if "telephony" in there:
+        yield Secret("telephony_certificate", "certificate", ("telephony",), (f"sip.{domain}",))
+    if "transcription" in there:
+        visio = tuple(tier for tier in ("application", "workers") if tier in there)
+        yield Secret("transcription_ask", "token", (*visio, "transcription"))
+        yield Secret("transcription_answer", "token", (*visio, "transcription"))
+        yield Secret("transcription_speech", "token", ("transcription",))
+        yield Secret("transcription_queue", "token", ("transcription",))
+        names = (f"transcription.{domain}", *there["transcription"])
+        yield Secret("transcription_certificate", "certificate", ("transcription",), names)
+    if "subtitles" in there:
+        yield Secret("subtitles_speech", "token", ("subtitles",))
+
+
+def _objects(tiers: set[str], store: Store | None) -> list[Secret]:
+    """Pairs of keys for S3: of the cloud's store they are handed over, of the stack's own they are made here. Who keeps
+    recordings cannot reach the backups."""
+    kind: Literal["handed-over", "token"] = "handed-over" if store and store.owner == "cloud" else "token"
+    wanted = {
+        "objects": tuple(t for t in ("application", "workers", "transcription") if t in tiers and "recording" in tiers),
+        "backup": tuple(t for t in ("database",) if t in tiers),
+    }
+    found = []
+    for prefix, readers in wanted.items() if store else ():
+        having = (*readers, *(["objects"] if kind == "token" else []))
+        found += [Secret(f"{prefix}_{part}", kind, having) for part in ("key", "secret") if readers]
+    if store and wanted["backup"]:
+        found.append(Secret("backup_cipher", "token", wanted["backup"]))
     return found
 
 

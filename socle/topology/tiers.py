@@ -66,7 +66,7 @@ TIERS: dict[str, TierKind] = {
         8, "Valkey, Visio's cache", "enhanced", inner=True, quorum=True, mount="/var/lib/valkey", role="valkey"
     ),
     "objects": TierKind(9, "Object store, where the cloud has none", "enhanced", inner=True, quorum=True),
-    "recording": TierKind(10, "Recorders (LiveKit egress)"),
+    "recording": TierKind(10, "Recorders (LiveKit egress)", carries_calls=True),
     "telephony": TierKind(11, "Phone gateway (LiveKit SIP)", public="each", carries_calls=True),
     "transcription": TierKind(12, "Transcription with speaker separation", inner=True),
     "subtitles": TierKind(13, "Live subtitles"),

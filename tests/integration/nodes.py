@@ -7,6 +7,7 @@ is made of ends with its first process, so killing that is what a host that dies
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -31,7 +32,7 @@ from socle.topology import Topology, derive
 PACKAGES = (
     "systemd", "dbus", "sudo", "iproute2", "procps", "python3", "python3-apt", "python3-psycopg2",
     "python3-redis", "python3-kombu",
-    "postgresql-17", "patroni", "python3-etcd", "etcd-server", "valkey-server", "valkey-sentinel",
+    "postgresql-17", "patroni", "python3-etcd", "etcd-server", "pgbackrest", "valkey-server", "valkey-sentinel",
 )  # fmt: skip
 UNITS = ("postgresql", "patroni", "etcd", "valkey-server", "valkey-sentinel")
 # as the role has it before the packages come
@@ -39,7 +40,8 @@ CLUSTERS = "etc/postgresql-common/createcluster.conf"
 OWN_CLUSTER = f'mkdir -p "$1/etc/postgresql-common"; echo create_main_cluster = false > "$1/{CLUSTERS}"'
 HOLD = "printf 'force-confold\\nforce-unsafe-io\\n' > \"$1/etc/dpkg/dpkg.cfg.d/test\""
 NOT_STARTED = 'for unit in {}; do rm -f "$1/etc/systemd/system/multi-user.target.wants/$unit.service"; done'
-ROOT = Path(os.environ.get("SOCLE_TEST_ROOT", "/var/cache/socle-tests/debian"))
+DIGEST = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12]  # other packages are another root
+ROOT = Path(os.environ.get("SOCLE_TEST_ROOT", f"/var/cache/socle-tests/debian-{DIGEST}"))
 CLIENT = "10.65.5.10"  # of the application, in the stack that is tried
 
 
@@ -156,7 +158,7 @@ class Fleet:
                       ("link", "set", "eth0", "up")):  # fmt: skip
             sh("nsenter", "--net", f"--target={made.first}", "ip", *words)
         ready = ("running", "degraded")  # a container loads no kernel modules
-        until(lambda: made.run("systemctl", "is-system-running", check=False).strip() in ready, f"{name} to boot", 60)
+        until(lambda: made.run("systemctl", "is-system-running", check=False).strip() in ready, f"{name} to boot", 180)
         # the volume is the folder that is bound there; its role needs a block device
         unit = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/true\n"
         made.run("sh", "-c", f"printf '{unit}' > /etc/systemd/system/socle-volume.service; systemctl daemon-reload")
@@ -183,6 +185,13 @@ class Fleet:
 
     def play(self, *names: str) -> dict[str, Any]:
         """The tier's role on the nodes (all of them): what Ansible's own callback counts, by node."""
+        role = {"hosts": "all", "strategy": "ansible.builtin.free",
+                "tasks": [{"ansible.builtin.include_role": {"name": "{{ node.role }}"}}]}  # fmt: skip
+        (self.folder / "site.json").write_text(json.dumps([role]))
+        return self.playbook(self.folder / "site.json", *names)
+
+    def playbook(self, file: Path, *names: str, **extra: str) -> dict[str, Any]:
+        """Any playbook, as `play`; `extra`: variables of the command line."""
         opened = vault.open_vault(self.loaded, self.topology)
         made = outputs.placeholders(self.topology)
         issuer = self.loaded.cloud.certificates.issuer
@@ -196,17 +205,14 @@ class Fleet:
             own |= {"ansible_connection": "community.docker.nsenter", "ansible_nsenter_pid": self.nodes[name].first}
         (self.folder / "inventory.json").write_text(json.dumps(data))
         (self.folder / "secrets.json").write_text(json.dumps({"secrets": dict(opened.values)}))
-        role = {"hosts": "all", "strategy": "ansible.builtin.free",
-                "tasks": [{"ansible.builtin.include_role": {"name": "{{ node.role }}"}}]}  # fmt: skip
-        (self.folder / "site.json").write_text(json.dumps([role]))
         playbooks = content.folder("playbooks")
         kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
         done = subprocess.run(
             [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.folder / "inventory.json"),
-             "-e", f"@{self.folder / 'secrets.json'}", str(self.folder / "site.json")],
+             "-e", f"@{self.folder / 'secrets.json'}", "-e", json.dumps(extra), str(file)],
             env={**kept, "ANSIBLE_CONFIG": str(playbooks / "ansible.cfg"), "ANSIBLE_HOME": str(self.folder / "ansible"),
                  "ANSIBLE_ROLES_PATH": str(playbooks / "roles"), "ANSIBLE_BECOME": "False", "LC_ALL": "C.UTF-8"},
-            capture_output=True, text=True, check=False, timeout=240,
+            capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
         events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"event"')]
         end = next((event for event in events if event["event"] == "end"), None)
@@ -223,15 +229,30 @@ def fleet(stack: Path, tier: str, folder: Path) -> Iterator[Fleet]:
     loaded = load_stack(str(stack))
     issuer = Issuer(certificate=str(folder / "ca.pem"), key=str(folder / "ca.key"))
     ensure_authority(folder / "ca.pem", folder / "ca.key")
-    loaded = replace(loaded, cloud=loaded.cloud.model_copy(update={"certificates": Certificates(issuer=issuer)}))
-    paths.stack_dir(loaded.name).mkdir(parents=True, exist_ok=True)
+    around = loaded.cloud.surroundings
+    own = {"objects": around.objects.model_copy(update={"credentials": None})} if around.objects else {}
+    cloud = loaded.cloud.model_copy(
+        update={"certificates": Certificates(issuer=issuer), "surroundings": around.model_copy(update=own)}
+    )
+    identity = loaded.stack.identity.model_copy(update={"secret_file": None})
+    loaded = replace(loaded, cloud=cloud, stack=loaded.stack.model_copy(update={"identity": identity}))
     made = Fleet(folder, loaded, derive(loaded), tier)
+    hand_over(made)
     try:
         for node in made.topology.tier(tier).nodes:
             made.boot(node.name)
         yield made
     finally:
         made.close()
+
+
+def hand_over(made: Fleet, **values: str) -> None:
+    """The secrets that somebody outside gives, some of them by their values."""
+    folder = paths.stack_dir(made.loaded.name) / "handed-over"
+    folder.mkdir(parents=True, exist_ok=True)
+    for secret in made.topology.secrets:
+        if secret.kind == "handed-over":
+            (folder / secret.name).write_text(values.get(secret.name, f"a {secret.name} of this test"))
 
 
 def until(condition: Any, what: str, seconds: float) -> None:

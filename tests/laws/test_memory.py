@@ -131,7 +131,7 @@ INPUTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "a template": ("copy/playbooks/roles/base/templates/nftables.conf.j2", appended()),
     "a list of a role": ("copy/playbooks/roles/base/vars/main.yml", appended()),
     "a file of a role, of any kind": ("copy/playbooks/roles/base/files.bin", new),
-    "a role folder that comes": ("copy/playbooks/roles/subtitles", folder),
+    "a role folder that comes": ("copy/playbooks/roles/objects", folder),
     "a role folder that goes": ("copy/playbooks/roles/turn", gone),
     "the rendering": ("copy/playbooks/plugins/rendering.py", appended()),
     "the model of stacks": ("copy/socle/stack/model.py", appended()),

@@ -124,7 +124,12 @@ def test_a_relay_leads_where_the_matrix_says(mirrored: Case) -> None:
     found = led_to(mirrored.of(NGINX))
     assert {(port, address, at) for (port, _name), (address, at) in found.items()} == wanted
     named = {name for _port, name in found if name}
-    assert named == {given["registry"][0], *([given["identity"][0]] if "upstream-identity" in there else [])}
+    shared = "objects-inside" in there and flows.get("objects-inside").port == flows.get("registry").port
+    assert named == {
+        given["registry"][0],
+        *([given["identity"][0]] if "upstream-identity" in there else []),
+        *([f".{given['objects'][0]}"] if shared else []),
+    }
 
 
 def led_to(relays: str) -> dict[tuple[int, str], tuple[str, int]]:

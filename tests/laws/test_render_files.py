@@ -21,6 +21,7 @@ Files = dict[tuple[str, str], str]
 ACLS = ("users", "sentinel")  # of Valkey, and of Sentinel
 VOTE = ("replication_password", "vote_password", "sentinel_password")
 VALKEY = {"bus": ("valkey", "media"), "cache": ("cache", "application")}  # how its secrets begin, and who asks it
+BESIDE = {"recording": "egress", "telephony": "sip"}  # LiveKit's own services on the bus, by tier
 ROLES = sorted(path.name for path in (ROOT / "playbooks" / "roles").iterdir())
 
 
@@ -150,10 +151,11 @@ def test_several_nodes_of_the_bus_vote_and_livekit_asks_them_who_leads(stack: st
     assert (("bus", "/etc/valkey/sentinel.conf") in files) is votes
     assert ("min-replicas-to-write" in files["bus", "/etc/valkey/valkey.conf"]) is votes
     users = {of: re.findall(r"(?m)^user (\w+) on", files.get(("bus", f"/etc/valkey/{of}.acl"), "")) for of in ACLS}
+    clients = ["livekit", *(user for tier, user in BESIDE.items() if topology.has(tier))]
     assert users == (
-        {"users": ["livekit", "replica", "sentinel"], "sentinel": ["livekit", "sentinel"]}
+        {"users": [*clients, "replica", "sentinel"], "sentinel": [*clients, "sentinel"]}
         if votes
-        else {"users": ["livekit"], "sentinel": []}
+        else {"users": clients, "sentinel": []}
     )
 
 
