@@ -1,9 +1,9 @@
 """Renders the configuration files: one code for `check`, in-process, and for the action that deploys them.
 
 A role lists its files in `vars/main.yml`, `<role>_files`: each entry has `path` and one of `template` (with `owner`,
-`group`, `mode`, `validate`), `folder: true`, `link`, `rights: true` (of a file that is there already) or `absent: true`.
-`optional: true`: no file where it is empty. `level`: the lowest level of ANSSI-BP-028 that asks for the entry; on a node
-of a lower one there is no such file, and the rights of others stay as they are.
+`group`, `mode`, `validate`), `folder: true`, `link`, `rights: true` (of a file that is there) or `absent: true`.
+`optional: true`: no file where it is empty. `level`: the lowest level of ANSSI-BP-028 that asks for the entry; on a
+node of a lower one there is no such file, and the rights of others stay as they are.
 `given`: what this file's template is told besides, where one template makes several files.
 """
 

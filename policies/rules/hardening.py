@@ -32,9 +32,9 @@ FILES = {
     "fs.protected_symlinks": "1",
     "fs.protected_hardlinks": "1",
 }
-MOUNTED = {"/tmp": "nosuid nodev noexec", "/dev/shm": "nosuid nodev noexec", "/home": "nosuid nodev noexec",
-           "/var/tmp": "nosuid nodev noexec"}  # fmt: skip
-# what may run with other rights than its caller's: all of them Debian's own (R56), and at the enhanced level no more (R57)
+DATA = "nosuid nodev noexec"
+MOUNTED = dict.fromkeys(("/tmp", "/dev/shm", "/home", "/var/tmp"), DATA)  # noqa: S108  looked at, not written
+# what may run with other rights than its caller's: Debian's own (R56), and few at the enhanced level (R57)
 PRIVILEGED = {
     "/usr/bin/passwd",
     "/usr/bin/sudo",
@@ -42,7 +42,7 @@ PRIVILEGED = {
     "/usr/sbin/unix_chkpwd",
 }
 BELOW_ENHANCED = {f"/usr/bin/{name}" for name in (
-    "chage", "chfn", "chsh", "crontab", "expiry", "fusermount3", "gpasswd", "mount", "newgrp", "ssh-agent", "su", "umount",
+    "chage", "chfn", "chsh", "crontab", "expiry", "gpasswd", "mount", "newgrp", "ssh-agent", "su", "umount",
 )} | {"/usr/lib/openssh/ssh-keysign"}  # fmt: skip
 FROM_PACKAGES = {
     "/usr/bin/newuidmap",
@@ -52,8 +52,8 @@ FROM_PACKAGES = {
 }
 SENSITIVE = {"/etc/shadow": 0o137, "/etc/gshadow": 0o137, "/etc/sudoers": 0o337, "/etc/ssh/sshd_config": 0o177,
              "/etc/crontab": 0o177, "/etc/passwd": 0o133, "/etc/group": 0o133}  # fmt: skip
-AUDITED = ("-S init_module", "-S adjtimex", "-w /etc/shadow", "-w /etc/sudoers", "-S chmod", "-S rename", "-F exit=-EACCES",
-           "-F path=/usr/bin/sudo", "-e 2")  # fmt: skip
+AUDITED = ("-S init_module", "-S adjtimex", "-w /etc/shadow", "-w /etc/sudoers", "-S chmod", "-S rename",
+           "-F exit=-EACCES", "-F path=/usr/bin/sudo", "-e 2")  # fmt: skip
 OLD_SSH = re.compile(r"(sha1|md5|cbc|3des|arcfour|rc4|-dss|nistp|group1-|group14-|group-exchange|umac-64|\bnone\b)")
 SEALED_WITHIN = 2 * 86_400  # seconds: its timer runs every day
 
@@ -102,7 +102,7 @@ def _lines(file: File, wanted: Mapping[str, str], separator: str | None = None) 
     return judged(not wrong, wrong or "as wanted", wanted)
 
 
-# --- kernel ---------------------------------------------------------------------------------------------------------------
+# --- kernel ----------------------------------------------------------------------------------------------------------
 
 
 @rule(
@@ -140,7 +140,7 @@ def files_are_protected(facts: Facts, _model: Model) -> Outcome:
     return _settings(facts, FILES, of_the_host=True)
 
 
-@rule("HST-08", phase="runtime", on=targets.nodes, broken_by=_says("mounts", {"/tmp": ["rw"]}))
+@rule("HST-08", phase="runtime", on=targets.nodes, broken_by=_says("mounts", {"/home": ["rw"]}))
 def folders_of_data_run_nothing(facts: Facts, _model: Model) -> Outcome:
     mounts = _hardening(facts, "mounts")
     if mounts is None:
@@ -152,7 +152,7 @@ def folders_of_data_run_nothing(facts: Facts, _model: Model) -> Outcome:
     return judged(not wrong, wrong or "as wanted", MOUNTED)
 
 
-# --- accounts -------------------------------------------------------------------------------------------------------------
+# --- accounts --------------------------------------------------------------------------------------------------------
 
 
 @rule(
@@ -219,7 +219,7 @@ def sudo_s_defaults(file: File, _model: Model) -> Outcome:
     )
 
 
-# --- files ----------------------------------------------------------------------------------------------------------------
+# --- files -----------------------------------------------------------------------------------------------------------
 
 
 @rule("HST-16", phase="runtime", on=targets.nodes, broken_by=_says("sensitive", {"/etc/shadow": "0644"}))
@@ -251,7 +251,7 @@ def few_programs_have_other_rights(facts: Facts, model: Model) -> Outcome:
     return judged(not strange, strange or sorted(found), sorted(allowed))
 
 
-# --- watched --------------------------------------------------------------------------------------------------------------
+# --- watched ---------------------------------------------------------------------------------------------------------
 
 
 @rule(
@@ -307,15 +307,15 @@ def the_audit_runs_and_stays(facts: Facts, model: Model) -> Outcome:
     phase="runtime",
     on=targets.nodes,
     broken_by=in_facts(lambda facts: facts["sockets"].append(
-        {"protocol": "tcp", "address": "0.0.0.0", "port": 25, "process": "master"})),
+        {"protocol": "tcp", "address": "192.0.2.1", "port": 25, "process": "master"})),
 )  # fmt: skip
 def nobody_takes_mail(facts: Facts, _model: Model) -> Outcome:
     wanted = "port 25 closed, or on loopback"
     sockets = (facts.data or {}).get("sockets")
     if sockets is None:
         return unknown("sockets were not read", settled_in="runtime", expected=wanted)
-    open_ = [f"{one['process']} on {one['address']}" for one in sockets
-             if one["protocol"] == "tcp" and one["port"] == 25 and not str(one["address"]).startswith(("127.", "::1"))]  # fmt: skip
+    mail = [one for one in sockets if one["protocol"] == "tcp" and one["port"] == 25]
+    open_ = [f"{one['process']} on {one['address']}" for one in mail if one["address"][:4] not in ("127.", "::1")]
     return judged(not open_, open_ or "closed", wanted)
 
 

@@ -62,8 +62,8 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
 
 
 def maintenance(said: Maintenance) -> Variables:
-    """As systemd's timers read it. `spread`: minutes after a window's start within which nodes begin, by chance: half of
-    the shortest window."""
+    """As systemd's timers read it. `spread`: minutes from a window's start within which nodes begin, by chance: half
+    of the shortest window."""
     return {
         "timezone": said.timezone,
         "windows": [

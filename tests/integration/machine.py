@@ -64,15 +64,16 @@ def plain() -> Path:
 
 
 def auditors() -> Path:
-    """OpenSCAP, lynis and ssh-audit of Debian 13, unpacked; the rules of OpenSCAP for Debian 13 from the next Debian."""
+    """OpenSCAP, lynis and ssh-audit of Debian 13, unpacked; OpenSCAP's rules for Debian 13 from the next one."""
     folder = made_once(TOOLS, "extract", AUDITORS)
     if not (folder / "scap").exists():
         sh("chmod", "-R", "u-s,g-s", str(folder))
         own, new = folder / "apt", folder / "scap.new"
         (own / "lists").mkdir(parents=True, exist_ok=True)
         (own / "sources").write_text(f"deb {sources()['debian']} {SCAP_FROM} main\n")
-        options = [f"-oDir::Etc::SourceList={own}/sources", "-oDir::Etc::SourceParts=/dev/null", "-oAPT::Sandbox::User=root",
-                   f"-oDir::State::Lists={own}/lists", f"-oDir::Cache={own}", "-oAcquire::Languages=none"]  # fmt: skip
+        options = [f"-oDir::Etc::SourceList={own}/sources", "-oDir::Etc::SourceParts=/dev/null",
+                   "-oAPT::Sandbox::User=root", "-oAcquire::Languages=none",
+                   f"-oDir::State::Lists={own}/lists", f"-oDir::Cache={own}"]  # fmt: skip
         sh("apt-get", "update", "-qq", *options)
         sh("apt-get", "download", "-qq", *options, "ssg-debian", cwd=str(own))
         sh("dpkg", "-x", str(next(own.glob("ssg-debian_*.deb"))), str(new))
@@ -115,7 +116,7 @@ def no_names(server: socket.socket) -> None:
 
 
 def listening_in(namespace: str, address: str, port: int, kind: int = socket.SOCK_STREAM) -> socket.socket:
-    """A socket of another network, for a thread of this one: a namespace is entered by a thread, and kept by a socket."""
+    """A socket of another network, for a thread of this one: threads enter a namespace, sockets stay in it."""
     found: list[socket.socket] = []
 
     def there() -> None:
@@ -196,7 +197,8 @@ class Machine:
             "var/lib/cloud/instance/boot-finished": "",
             "etc/sudoers.d/90-cloud-init-users": f"{account} ALL=(ALL) NOPASSWD:ALL\n",
             "etc/hosts": f"127.0.0.1 localhost\n{mirror[0]} {self.loaded.cloud.surroundings.servers['mirror'].name}\n",
-            "etc/systemd/system/account.service": "[Unit]\nBefore=ssh.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\n"
+            "etc/systemd/system/account.service": "[Unit]\nBefore=ssh.service\n[Service]\nType=oneshot\n"
+            "RemainAfterExit=yes\n"
             f"ExecStart=sh -c 'id {account} || useradd -m -s /bin/bash {account}; mkdir -p /home/{account}/.ssh;"
             f' echo "{self.vault.public_key}" > /home/{account}/.ssh/authorized_keys;'
             f" chown -R {account}: /home/{account}; ssh-keygen -A'\n[Install]\nWantedBy=multi-user.target\n",
@@ -260,7 +262,8 @@ class Machine:
         own |= {
             "ansible_host": self.node.address, "ansible_user": account, "ansible_connection": "ssh",
             "ansible_ssh_private_key_file": str(key),
-            "ansible_ssh_common_args": "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o IdentitiesOnly=yes",
+            "ansible_ssh_common_args": "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+            " -o IdentitiesOnly=yes",
         }  # fmt: skip
         data["all"]["children"] = {"bastion": {"hosts": {self.node.name: own}}}
         (self.folder / "inventory.json").write_text(json.dumps(data))

@@ -1,8 +1,8 @@
-"""A real Debian 13, hardened by the base role over SSH, before the auditors that reviewers use: OpenSCAP, lynis, ssh-audit.
+"""A real Debian 13, hardened by the base role over SSH, before the auditors of reviewers: OpenSCAP, lynis, ssh-audit.
 
-The figures are printed, before and after. OpenSCAP's rules for Debian 13 come from the next Debian: Debian 13's own package
-knows Debian 12 at most. Its check whether the node has a kernel of its own is taken out, so that what it would skip in a
-container is judged too; what a container cannot show is listed in hardening.yaml, each with its proof.
+The figures are printed, before and after. OpenSCAP's rules for Debian 13 come from the next Debian: Debian 13's own
+package knows Debian 12 at most. Their question whether the node has a kernel of its own is answered with yes, so that
+what they would skip in a container is judged too; what a container cannot show is in hardening.yaml, with its proof.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ def test_what_does_not_count_cannot_be_shown_here(made: Machine, after: Audit) -
 def test_no_secret_can_be_read_by_all(made: Machine, after: Audit) -> None:
     # of others: files that are theirs to read and hold a private key, or that anybody may write
     found = made.run(
-        "sh", "-c", f"find / -xdev -path /mnt -prune -o -type f -perm -0004 -size -64k -print0 | xargs -0 grep -lE -e '{SECRET}'",
-        check=False,
+        "sh", "-c", "find / -xdev -path /mnt -prune -o -type f -perm -0004 -size -64k -print0"
+        f" | xargs -0 grep -lE -e '{SECRET}'", check=False,
     )  # fmt: skip
     assert not found.split()
     written = made.run("sh", "-c", "find / -xdev -path /mnt -prune -o -type f -perm -0002 -print", check=False)

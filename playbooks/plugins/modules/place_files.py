@@ -48,7 +48,6 @@ import tempfile  # noqa: E402
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 
-
 UNSEALED = "/var/lib/aide/renew"
 
 
