@@ -221,6 +221,8 @@ class Machine:
         for words in ("addr add 198.18.0.1/32 dev lan", f"addr add {self.mirror[0]}/19 dev lan", "link set lan up",
                       "link set lo up"):  # fmt: skip
             sh(*self.outside("ip", *words.split()))
+        # as a router would: the node answers a neighbour of its own network alone
+        sh(*self.outside("sh", "-c", "echo 2 > /proc/sys/net/ipv4/conf/lan/arp_announce"))
         for words in (f"addr add {self.node.address}/19 dev eth0", "link set eth0 up", "link set lo up",
                       f"route add default via {self.mirror[0]}"):  # fmt: skip
             sh("nsenter", "--net", f"--target={first}", "ip", *words.split())
@@ -263,7 +265,7 @@ class Machine:
             "ansible_host": self.node.address, "ansible_user": account, "ansible_connection": "ssh",
             "ansible_ssh_private_key_file": str(key),
             "ansible_ssh_common_args": "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-            " -o IdentitiesOnly=yes",
+            " -o IdentitiesOnly=yes -o ServerAliveInterval=3 -o ServerAliveCountMax=20",
         }  # fmt: skip
         data["all"]["children"] = {"bastion": {"hosts": {self.node.name: own}}}
         (self.folder / "inventory.json").write_text(json.dumps(data))
