@@ -43,7 +43,7 @@ PRIVILEGED = {
 }
 BELOW_ENHANCED = {f"/usr/bin/{name}" for name in (
     "chage", "chfn", "chsh", "crontab", "expiry", "gpasswd", "mount", "newgrp", "ssh-agent", "su", "umount",
-)} | {"/usr/lib/openssh/ssh-keysign"}  # fmt: skip
+)} | {"/usr/lib/openssh/ssh-keysign", "/usr/libexec/pam-tmpdir/pam-tmpdir-helper"}  # fmt: skip
 FROM_PACKAGES = {
     "/usr/bin/newuidmap",
     "/usr/bin/newgidmap",
