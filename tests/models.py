@@ -6,6 +6,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
+from policies.rules import hardening
 from socle import assess
 from socle.policy.model import Model
 from socle.stack import load_stack
@@ -58,6 +59,10 @@ def facts(topology: Topology, node: str) -> dict[str, Any]:
             "passwordauthentication": "no",
             "kbdinteractiveauthentication": "no",
             "pubkeyauthentication": "yes",
+            "ciphers": "aes256-gcm@openssh.com",
+            "macs": "hmac-sha2-512-etm@openssh.com",
+            "kexalgorithms": "curve25519-sha256",
+            "hostkeyalgorithms": "ssh-ed25519",
         },
         "sysctl": {
             "kernel.dmesg_restrict": "1",
@@ -65,7 +70,11 @@ def facts(topology: Topology, node: str) -> dict[str, Any]:
             "kernel.randomize_va_space": "2",
             "kernel.sysrq": "0",
             "kernel.unprivileged_bpf_disabled": "1",
+            **hardening.IPV4,
+            **hardening.FILES,
+            "kernel.yama.ptrace_scope": "1",
         },
+        "hardening": hardened(),
         "failed_units": [],
         "time": {"synchronised": True, "offset": 0.0004},
         "os": {"id": "debian", "version": "13", "debian": "13.2"},
@@ -77,6 +86,22 @@ def facts(topology: Topology, node: str) -> dict[str, Any]:
         "volumes": _mounted(volume) if volume else {},
         "container": False,
         "metadata": {"answers": False, "control": True},
+    }
+
+
+def hardened() -> dict[str, Any]:
+    return {
+        "cmdline": list(hardening.BOOT),
+        "mounts": {path: options.split() for path, options in hardening.MOUNTED.items()},
+        "may_mount": True,
+        "pam": ["pam_faillock", "pam_pwquality", "yescrypt"],
+        "sensitive": {"/etc/shadow": "0640", "/etc/passwd": "0644"},
+        "privileged": ["/usr/bin/passwd", "/usr/bin/sudo"],
+        "loose": [],
+        "apparmor": {"enforce": 12, "complain": 0},
+        "audit": {"enabled": 2, "rules": 90},
+        "updates": {"timer": "active", "reboot": False},
+        "sealed": {"age": 3600, "uptime": 86_400},
     }
 
 

@@ -1,7 +1,9 @@
 """Renders the configuration files: one code for `check`, in-process, and for the action that deploys them.
 
 A role lists its files in `vars/main.yml`, `<role>_files`: each entry has `path` and one of `template` (with `owner`,
-`group`, `mode`, `validate`), `folder: true`, `link` or `absent: true`. `optional: true`: no file where it is empty.
+`group`, `mode`, `validate`), `folder: true`, `link`, `rights: true` (of a file that is there) or `absent: true`.
+`optional: true`: no file where it is empty. `level`: the lowest level of ANSSI-BP-028 that asks for the entry; on a
+node of a lower one there is no such file, and the rights of others stay as they are.
 `given`: what this file's template is told besides, where one template makes several files.
 """
 
@@ -22,6 +24,7 @@ MODEL = (
     "surroundings", "objects", "identity", "operator", "images", "trust", "turn_lifetime", "node", "openings", "secrets",
 )  # fmt: skip
 DEFAULTS = {"owner": "root", "group": "root", "mode": "0644"}
+LEVELS = ("minimal", "intermediary", "enhanced")
 
 
 def sha256(text: str) -> str:
@@ -59,10 +62,17 @@ def rendered(files: Iterable[Mapping[str, Any]], templates: Path, variables: Map
     done = []
     for entry in files:
         one: dict[str, Any] = {**DEFAULTS, **entry}
+        beyond = LEVELS.index(one.pop("level", LEVELS[0])) > LEVELS.index(
+            variables.get("node", {}).get("level", LEVELS[-1])
+        )
+        if beyond and "template" not in one:
+            continue
         for key in ("path", "owner", "group", "link"):
             if "{{" in one.get(key, ""):
                 one[key] = phrase(templates, one[key]).render(variables)
-        if template := one.pop("template", None):
+        if beyond:
+            one = {"path": one["path"], "absent": True}
+        elif template := one.pop("template", None):
             own = one.pop("given", {})
             one["content"] = engine.get_template(template).render({**variables, **own})
             if one.pop("optional", False) and not one["content"].strip():

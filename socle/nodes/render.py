@@ -83,7 +83,7 @@ def _public_key() -> Placeholder:
 
 
 def _listed(folder: Path, role: str) -> list[dict[str, Any]]:
-    """The role's files, every list of `vars/main.yml` whose name ends in `_files`, in order."""
+    """The role's files, every list of its variables whose name ends in `_files`, in order."""
     lists = [value for name, value in _vars(folder).items() if name.startswith(role) and name.endswith("_files")]
     return [entry for one in lists for entry in one]
 
@@ -97,11 +97,12 @@ def _of_tiers(folder: Path, role: str) -> dict[str, Any]:
 
 @cache  # the common role is read once, not once a tier
 def _vars(folder: Path) -> dict[str, Any]:
-    file = folder / "vars" / "main.yml"
-    if not file.is_file():
-        return {}
+    """From `vars/main.yml`, or from every file of `vars/main/` as Ansible reads them."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return dict(yaml.load(file.read_bytes(), Loader=loader))  # noqa: S506  both loaders are safe
+    found: dict[str, Any] = {}
+    for file in sorted((*folder.glob("vars/main.yml"), *folder.glob("vars/main/*.yml"))):
+        found |= yaml.load(file.read_bytes(), Loader=loader)  # noqa: S506  both loaders are safe
+    return found
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any
 
 from socle.nodes.outputs import Outputs, public_addresses
 from socle.stack.load import LoadedStack
+from socle.stack.model import Maintenance, Window
 from socle.stack.release import ContainerImage, images_of
 from socle.topology import Topology
 from socle.topology import identity as users
@@ -39,6 +40,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             "phone": stack.telephony.model_dump(mode="json") if stack.telephony else None,
             "retention": stack.retention.model_dump(),
             "backup": stack.backup.model_dump(),
+            "maintenance": maintenance(stack.maintenance),
         },
         "names": {
             **{name: topology.record(name).fqdn for name in ("visio", "signalling", "turn")},
@@ -70,6 +72,24 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
         "images": {name: image.pinned or image.tagged for name, image in images(loaded, topology).items()},
         "trust": trust,
     }
+
+
+def maintenance(said: Maintenance) -> Variables:
+    """As systemd's timers read it. `spread`: minutes from a window's start within which nodes begin, by chance: half
+    of the shortest window."""
+    return {
+        "timezone": said.timezone,
+        "windows": [
+            {"days": ",".join(day.capitalize() for day in window.days), "start": window.start, "end": window.end}
+            for window in said.windows
+        ],
+        "spread": min(_minutes(window) for window in said.windows) // 2,
+    }
+
+
+def _minutes(window: Window) -> int:
+    start, end = ((int(time[:2]) * 60 + int(time[3:])) for time in (window.start, window.end))
+    return (end - start) % (24 * 60) or 24 * 60
 
 
 def images(loaded: LoadedStack, topology: Topology) -> dict[str, ContainerImage]:

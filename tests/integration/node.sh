@@ -1,16 +1,21 @@
 #!/bin/sh
 # A node: Debian on an overlay of the folder $1, its own systemd as the first process. $2: the node's folder; $3: where its
-# volume is mounted. Run inside namespaces of its own; whatever it is made of goes with its first process.
+# volume is mounted; $4: a folder of tools that it sees as /mnt/tools, or nothing. Run inside namespaces of its own; whatever
+# it is made of goes with its first process. Like a system container it may not touch the machine's kernel or its clock.
 set -eu
 node=$2 root=$2/root
 mount --make-rprivate /
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$node/up,workdir=$node/work" "$root"
 mkdir -p "$root$3"
 mount --bind "$node/volume" "$root$3"
+[ -z "${4-}" ] || { mkdir -p "$root/mnt/tools"; mount --bind "$4" "$root/mnt/tools"; mount -o remount,bind,ro,nosuid,nodev "$root/mnt/tools"; }
 mount -t proc proc "$root/proc"
-mount -t sysfs sysfs "$root/sys"
+mount --bind "$root/proc/sys" "$root/proc/sys"
+mount --bind "$root/proc/sys/net" "$root/proc/sys/net"
+mount -o remount,bind,ro "$root/proc/sys"
+mount -t sysfs -o ro sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
-mount -t tmpfs -o mode=755 tmpfs "$root/run"
+mount -t tmpfs -o mode=755,nosuid,nodev tmpfs "$root/run"
 mount -t tmpfs tmpfs "$root/tmp"
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
 for device in null zero full random urandom tty; do cp -a "/dev/$device" "$root/dev/"; done
@@ -24,4 +29,6 @@ cd "$root"
 mkdir -p .before
 pivot_root . .before
 umount -l /.before
-exec env -i container=socle PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=console --show-status=0
+rmdir /.before
+WITHOUT=-sys_time,-sys_module,-syslog,-sys_rawio,-mac_admin,-mac_override,-audit_read,-wake_alarm,-block_suspend,-bpf,-perfmon,-checkpoint_restore,-sys_pacct
+exec env -i container=socle PATH=/usr/sbin:/usr/bin:/sbin:/bin setpriv --bounding-set=$WITHOUT /lib/systemd/systemd --log-target=console --show-status=0

@@ -129,7 +129,7 @@ INPUTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "the program": ("copy/infra/program.py", appended()),
     "a component": ("copy/infra/components/tier.py", appended()),
     "a template": ("copy/playbooks/roles/base/templates/nftables.conf.j2", appended()),
-    "a list of a role": ("copy/playbooks/roles/base/vars/main.yml", appended()),
+    "a list of a role": ("copy/playbooks/roles/base/vars/main/packages.yml", appended()),
     "a file of a role, of any kind": ("copy/playbooks/roles/base/files.bin", new),
     "a role folder that comes": ("copy/playbooks/roles/objects", folder),
     "a role folder that goes": ("copy/playbooks/roles/turn", gone),

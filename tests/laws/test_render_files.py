@@ -62,8 +62,8 @@ def test_no_template_is_left_over_or_unused(files: Files) -> None:
     assert not [key for key, text in files.items() if "{{" in text or "{%" in text]
     for role in ROLES:
         folder = ROOT / "playbooks" / "roles" / role
-        listed = folder / "vars" / "main.yml"
-        named = set(re.findall(r"template: ([\w.-]+)", listed.read_text())) if listed.exists() else set()
+        listed = [*folder.glob("vars/main.yml"), *folder.glob("vars/main/*.yml")]
+        named = {name for file in listed for name in re.findall(r"template: ([\w.-]+)", file.read_text())}
         there = {path.name: path.read_text() for path in folder.glob("templates/*")}
         shared = {name for text in there.values() for name in re.findall(r'\{% import "([\w.-]+)"', text)}
         assert set(there) == named | shared, role

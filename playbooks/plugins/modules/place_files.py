@@ -48,6 +48,8 @@ import tempfile  # noqa: E402
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 
+UNSEALED = "/var/lib/aide/renew"
+
 
 class Refused(Exception):
     """A file that its own program does not accept."""
@@ -69,11 +71,28 @@ def set_right(path, entry):
     os.chmod(path, mode)
 
 
+def keep_right(module, path, entry):
+    """dpkg gives the file the same rights when its package is upgraded."""
+    owned, _out, _err = module.run_command(["dpkg-query", "-S", path])
+    if owned == 0:
+        command = ["dpkg-statoverride", "--force-statoverride-add", "--add"]
+        module.run_command([*command, entry["owner"], entry["group"], entry["mode"], path], check_rc=True)
+
+
 def remove(path):
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     else:
         os.unlink(path)
+
+
+def make_folders(path):
+    """Readable by all, whatever the session's own mask says."""
+    mask = os.umask(0o022)
+    try:
+        os.makedirs(path, mode=0o755, exist_ok=True)
+    finally:
+        os.umask(mask)
 
 
 def place_absent(module, path, _entry):
@@ -88,7 +107,7 @@ def place_folder(module, path, entry):
     if os.path.isdir(path) and right(path, entry):
         return False
     if not module.check_mode:
-        os.makedirs(path, exist_ok=True)
+        make_folders(path)
         set_right(path, entry)
     return True
 
@@ -102,6 +121,15 @@ def place_link(module, path, entry):
             os.unlink(temporary)
         os.symlink(entry["link"], temporary)
         os.replace(temporary, path)
+    return True
+
+
+def place_rights(module, path, entry):
+    if not os.path.isfile(path) or os.path.islink(path) or right(path, entry):
+        return False
+    if not module.check_mode:
+        keep_right(module, path, entry)
+        set_right(path, entry)
     return True
 
 
@@ -119,7 +147,7 @@ def place_content(module, path, entry):
         set_right(path, entry)
         return True
     folder = os.path.dirname(path)
-    os.makedirs(folder, mode=0o755, exist_ok=True)
+    make_folders(folder)
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".socle-")
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -149,6 +177,8 @@ def place(module, entry):
         return place_folder(module, path, entry)
     if entry.get("link"):
         return place_link(module, path, entry)
+    if entry.get("rights"):
+        return place_rights(module, path, entry)
     return place_content(module, path, entry)
 
 
@@ -169,6 +199,9 @@ def main():
                 placed.append(entry["path"])
         except (Refused, OSError, KeyError) as error:
             module.exit_json(failed=True, changed=bool(placed), placed=placed, msg=f"{entry['path']}: {error}")
+    if placed and not module.check_mode and os.path.isdir(os.path.dirname(UNSEALED)):
+        with open(UNSEALED, "w"):  # what was placed is sealed anew by the next check of the node's files
+            pass
     module.exit_json(changed=bool(placed), placed=placed)
 
 
