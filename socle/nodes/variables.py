@@ -31,6 +31,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             "environment": str(stack.environment.value),
             "lab": stack.environment.value == "lab",
             "largest_room": stack.people.largest_room,
+            "log_days": stack.retention.logs,
         },
         "names": {name: topology.record(name).fqdn for name in ("visio", "signalling", "turn")},
         "flows": {flow.name: _flow(flow) for flow in topology.flows},

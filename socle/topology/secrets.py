@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from socle.topology.model import Secret, Tier
 from socle.topology.tiers import role_of
 
+WATCHING = {"logs", "monitoring"}
+
 
 def secrets_of(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
     """Each once, in the order in which the vault makes them."""
@@ -24,7 +26,17 @@ def secrets_of(domain: str, tiers: Sequence[Tier]) -> tuple[Secret, ...]:
     found += _valkey(domain, tiers, "cache", "cache", ("application", "workers"))
     found += _database(domain, tiers)
     found += [Secret("volume_key", "token", tuple(encrypting))] if encrypting else []
+    found += _of_nodes(domain, tiers)
     return (*found, *_visio({tier.name for tier in tiers}))
+
+
+def _of_nodes(domain: str, tiers: Sequence[Tier]) -> Iterator[Secret]:
+    """By what nodes know each other, where somebody collects from all of them: one certificate for a tier's nodes."""
+    if not WATCHING & {tier.name for tier in tiers}:
+        return
+    for tier in tiers:
+        names = (f"{tier.name}.nodes.{domain}", *(node.address for node in tier.nodes))
+        yield Secret(f"node_certificate_{tier.name}", "certificate", (tier.name,), names, client=True)
 
 
 def _visio(tiers: set[str]) -> Iterator[Secret]:
