@@ -91,6 +91,10 @@ CODES: dict[str, Code] = {
         "Visio's own nodes work with a database and a cache, and workers with application nodes.",
         "Give the tiers that the error names nodes, or leave application, workers, database and cache out.",
     ),
+    "SOC-1229": Code(
+        "Only the mirror nodes reach servers outside, so the cloud file must say where the log collector answers them.",
+        "Write surroundings.logs in the cloud file, with the name that monitoring.logs_to has.",
+    ),
     "SOC-1301": Code("The plan file cannot be read.", "Make a new plan: `socle plan`."),
     "SOC-1302": Code("The file is no plan, or another version of Socle made it.", "Make a new plan: `socle plan`."),
     "SOC-1303": Code("The plan was edited after it was made.", "Make a new plan and have it reviewed again."),

@@ -86,6 +86,7 @@ def facts(topology: Topology, node: str) -> dict[str, Any]:
         "volumes": _mounted(volume) if volume else {},
         "container": False,
         "metadata": {"answers": False, "control": True},
+        "collected": collected(topology) if tier == "logs" else None,
     }
 
 
@@ -108,6 +109,11 @@ def hardened() -> dict[str, Any]:
 def _mounted(volume: Volume) -> dict[str, Any]:
     mapped = volume.encryption == "node"
     return {volume.mount: {"device": "/dev/mapper/socle-volume" if mapped else "/dev/vdb", "encrypted": mapped}}
+
+
+def collected(topology: Topology) -> dict[str, Any]:
+    at = 1795000000.0
+    return {"at": at, "nodes": {n.name: at - 60 for n in topology.nodes}, "oldest": "2026-11-01", "exposed": []}
 
 
 def firewall(topology: Topology, tier: str) -> list[dict[str, Any]]:

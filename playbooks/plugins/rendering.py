@@ -20,8 +20,8 @@ import jinja2
 
 # What the inventory and the vault say of a node: the only names that a template may use, besides a task's own.
 MODEL = (
-    "stack", "names", "flows", "peers", "fronts",
-    "surroundings", "objects", "identity", "operator", "images", "trust", "turn_lifetime", "node", "openings", "secrets",
+    "stack", "names", "flows", "peers", "fronts", "surroundings", "objects", "identity",
+    "operator", "images", "trust", "turn_lifetime", "node", "openings", "secrets",
 )  # fmt: skip
 DEFAULTS = {"owner": "root", "group": "root", "mode": "0644"}
 LEVELS = ("minimal", "intermediary", "enhanced")

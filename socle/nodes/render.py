@@ -17,7 +17,7 @@ from socle.stack.load import LoadedStack
 from socle.topology import Topology
 from socle.topology.tiers import role_of
 
-COMMON_ROLE, VOLUME_ROLE, IMAGES_ROLE = "base", "volume", "containers"
+COMMON_ROLE, VOLUME_ROLE, JOURNAL_ROLE, IMAGES_ROLE = "base", "volume", "journal", "containers"
 # What roles find out on the node itself and tell their templates: stand-ins for it.
 FOUND = {"clock_steered": True, "interface": "ens3"}
 
@@ -50,10 +50,11 @@ def render(loaded: LoadedStack, topology: Topology) -> dict[tuple[str, str], str
 def node_files(tier: str, values: Mapping[str, Any]) -> dict[str, str]:
     """`{path: text}` of the files of one node, given all of its variables."""
     found: dict[str, str] = {}
-    node = values.get("node", {})
+    node, peers = values.get("node", {}), values.get("peers", {})
     shared = [
         COMMON_ROLE,
         *([VOLUME_ROLE] if node.get("mount") else []),
+        *([JOURNAL_ROLE] if "logs" in peers else []),
         *([IMAGES_ROLE] if node.get("images") else []),
     ]
     for role in (*shared, role_of(tier)):

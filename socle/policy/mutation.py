@@ -107,7 +107,7 @@ def in_facts(change: Callable[[dict[str, Any]], None], *, tier: str | None = Non
         change(data)
         return replace(model, facts={**(model.facts or {}), node.name: data})
 
-    return apply
+    return _checked(apply, f"no node of {tier}")
 
 
 def in_probes(change: Callable[[dict[str, Any]], None]) -> Mutation:

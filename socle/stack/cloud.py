@@ -85,6 +85,10 @@ class Relay(Surrounding):
     port: Annotated[int, Field(ge=1, le=65535)] = 587
 
 
+class Collector(Surrounding):
+    port: Annotated[int, Field(ge=1, le=65535)] = 6514
+
+
 class Surroundings(Section):
     names: Surrounding
     time: Surrounding
@@ -97,6 +101,9 @@ class Surroundings(Section):
         Service | None, Field(description="Where the identity provider answers, under the name of its issuer")
     ] = None
     mail: Annotated[Relay | None, Field(description="The relay that takes mail to users")] = None
+    logs: Annotated[
+        Collector | None, Field(description="The ministry's own log collector, which speaks syslog over TLS")
+    ] = None
 
     @property
     def servers(self) -> dict[str, Surrounding]:

@@ -239,9 +239,9 @@ class Monitoring(Section):
     """Who is told, and where the logs also go."""
 
     alerts_to: Annotated[list[str], Field(description="Mail addresses")] = []
-    logs_to: Annotated[str | None, Field(description="Host of the ministry's own log collector, syslog over TLS")] = (
-        None
-    )
+    logs_to: Annotated[
+        Host | None, Field(description="Name of the ministry's own log collector, as the cloud file has it")
+    ] = None
 
 
 class Override(Section):

@@ -38,7 +38,10 @@ from socle.topology.tiers import TIERS, TRANSIT, TierKind
 # of each network: .1 is the router, .2 to .8 are left to the network's own services
 FRONT_HOST = 9
 FIRST_HOST = 10
-VOTES: dict[str, Way] = {"bus": "bus-votes", "cache": "cache-votes", "database": "database-votes"}
+# flows between the nodes of a tier that has several
+SEVERAL: dict[str, Way] = {
+    "bus": "bus-votes", "cache": "cache-votes", "database": "database-votes", "logs": "logs-twice",
+}  # fmt: skip
 
 
 def derive(loaded: LoadedStack) -> Topology:
@@ -50,6 +53,7 @@ def derive(loaded: LoadedStack) -> Topology:
     all_tiers = (_tier(loaded, name, kind, blocks[kind.subnet], sizing.tiers[name]) for name, kind in TIERS.items())
     tiers = tuple(tier for tier in all_tiers if tier.nodes)
     identity.refuse(loaded, [tier.name for tier in tiers])
+    _known_collector(loaded)
     store = store_of(loaded, [tier.name for tier in tiers])
     fronts = tuple(_front(loaded, tier) for tier in tiers if tier.fronted)
     outer, inner = (str(IPv4Network(blocks[TRANSIT])[host]) for host in (1, FIRST_HOST))
@@ -120,6 +124,20 @@ def _refuse_unknown(loaded: LoadedStack) -> None:
         _known(loaded, tier, "existing", "networks")
     for tier in stack.existing.addresses:
         _known(loaded, tier, "existing", "addresses")
+
+
+def _known_collector(loaded: LoadedStack) -> None:
+    """Raises InputError where logs are to go to a collector that the cloud file does not place."""
+    wanted, server = loaded.stack.monitoring.logs_to, loaded.cloud.surroundings.logs
+    if wanted and (server is None or server.name != wanted):
+        raise InputError(
+            "SOC-1229",
+            "{cloud} does not say where the log collector answers: {name}",
+            where=loaded.document.mark(("monitoring", "logs_to")),
+            hint=_("write surroundings.logs in the cloud file: address, name, port"),
+            cloud=loaded.stack.cloud,
+            name=wanted,
+        )
 
 
 def _known(loaded: LoadedStack, tier: str, *path: str) -> None:
@@ -249,14 +267,22 @@ def _flows(loaded: LoadedStack, tiers: Sequence[Tier], fronts: Sequence[Front]) 
     cloud, around = loaded.cloud, loaded.cloud.surroundings
     ways: list[Way] = [front.way for front in fronts]
     ways.append("object-store" if cloud.offers("object-store") else "own-objects")
-    if any(tier.name == "recording" for tier in tiers):
+    there = {tier.name for tier in tiers}
+    if "recording" in there:
         ways.append("downloads" if cloud.offers("object-store") else "own-downloads")
-    ways += [VOTES[tier.name] for tier in tiers if tier.name in VOTES and len(tier.nodes) > 1]
-    if any(tier.name == "application" for tier in tiers):
+    ways += [SEVERAL[tier.name] for tier in tiers if tier.name in SEVERAL and len(tier.nodes) > 1]
+    if "application" in there:
         ways.append("visio")
         if around.mail:
             ways.append("mail")
-    ports = {Place.OBJECTS: around.objects, Place.IDENTITY: around.identity, Place.MAIL: around.mail}
+    if "logs" in there and loaded.stack.monitoring.logs_to:
+        ways.append("collector")
+    ports = {
+        Place.OBJECTS: around.objects,
+        Place.IDENTITY: around.identity,
+        Place.MAIL: around.mail,
+        Place.COLLECTOR: around.logs,
+    }
     asked = identity.provider(loaded.stack)
 
     def ported(one: Flow) -> Flow:
@@ -337,6 +363,7 @@ def _places(loaded: LoadedStack, tiers: Sequence[Tier]) -> dict[str, tuple[str, 
         Place.OBJECTS: (f"{around.objects.address}/32",) if around.objects else (),
         Place.IDENTITY: (f"{around.identity.address}/32",) if around.identity else (),
         Place.MAIL: (f"{around.mail.address}/32",) if around.mail else (),
+        Place.COLLECTOR: (f"{around.logs.address}/32",) if around.logs else (),
         # a first request is a broadcast, a renewal goes to the subnet's server
         Place.DHCP: (
             "255.255.255.255/32",

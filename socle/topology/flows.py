@@ -22,6 +22,7 @@ class Place(StrEnum):
     MIRROR = "mirror servers"  # Debian packages
     REGISTRY = "registry"  # container images
     OBJECTS = "object store"  # the cloud's own, S3
+    COLLECTOR = "log collector"  # the ministry's own
     DHCP = "dhcp"  # the network's own address service
     LOOPBACK = "loopback"  # inside one node
 
@@ -42,11 +43,12 @@ OTHERS = "others"  # each tier but the one at the other end
 End = str | Place | PublicOf
 Protocol = Literal["tcp", "udp", "vrrp"]
 Probe = Literal["tls", "ssh", "tcp", "stun", "call"]
-# What stands before the edge, whose object store it is, which tiers vote, whether Visio is there, whether it
-# sends mail, and in whose store its recordings are: a flow may be there with one of them alone.
+# What stands before the edge, whose object store it is, which tiers vote, what is kept twice, whether Visio is there
+# and whether it sends mail, in whose store its recordings are, who else is told: a flow may be there with one of them
+# alone.
 Way = Literal[
     "load-balancer", "virtual-address", "object-store", "own-objects", "bus-votes", "cache-votes", "database-votes",
-    "visio", "mail", "downloads", "own-downloads",
+    "logs-twice", "visio", "mail", "downloads", "own-downloads", "collector",
 ]  # fmt: skip
 
 

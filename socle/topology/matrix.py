@@ -113,7 +113,10 @@ _LINES: tuple[tuple[Flow, ...], ...] = (
     ),
     flow("ssh", "bastion", OTHERS, "tcp", 22, "Administration from the bastion"),
     flow("metrics", "monitoring", OTHERS, "tcp", 9100, "Metrics of every node"),
-    flow("logs", OTHERS, "logs", "tcp", 6514, "Logs of every node (syslog over TLS)"),
+    flow("logs", OTHERS, "logs", "tcp", 6514, "Logs of every node (syslog by RELP over TLS)"),
+    flow("logs-twice", "logs", "logs", "tcp", 6514, "The log nodes' own logs, to each other", None, "logs-twice"),
+    flow("logs-onward", "logs", "mirror", "tcp", 6514, "Logs for the ministry's own collector (syslog over TLS)", None,
+         "collector"),
     # what every node needs around it: from the mirror nodes, which alone ask outside
     flow("dhcp", EVERY, Place.DHCP, "udp", 67, "An instance asks for its address"),
     flow("dhcp-answer", Place.DHCP, EVERY, "udp", 68, "and is answered"),
@@ -132,6 +135,8 @@ _LINES: tuple[tuple[Flow, ...], ...] = (
     flow("upstream-identity", "mirror", Place.IDENTITY, "tcp", 443, "Logins, checked by the identity provider", None,
          "visio"),
     flow("upstream-mail", "mirror", Place.MAIL, "tcp", 587, "Mail, to the ministry's relay", None, "mail"),
+    flow("upstream-logs", "mirror", Place.COLLECTOR, "tcp", 6514, "Logs, to the ministry's collector", None,
+         "collector"),
     # inside one node
     flow("local-cache", Place.LOOPBACK, _CLIENTS, "tcp", 6379, "Visio reaches the cache's leader (HAProxy)"),
     flow("local-rooms", Place.LOOPBACK, _CLIENTS, "tcp", 443, "Visio reaches an edge that answers (HAProxy)"),

@@ -10,6 +10,7 @@ from socle.topology.objects import Store
 from socle.topology.tiers import role_of
 
 TURN_LIFETIME = 14400  # seconds for which a participant's TURN credentials are good: our value, longer than a meeting
+WATCHING = {"logs", "monitoring"}
 
 
 def secrets_of(domain: str, tiers: Sequence[Tier], store: Store | None) -> tuple[Secret, ...]:
@@ -32,7 +33,17 @@ def secrets_of(domain: str, tiers: Sequence[Tier], store: Store | None) -> tuple
     found += _objects(there, store)
     found += _features(domain, tiers)
     found += [Secret("volume_key", "token", tuple(encrypting))] if encrypting else []
+    found += _of_nodes(domain, tiers)
     return (*found, *_visio(there))
+
+
+def _of_nodes(domain: str, tiers: Sequence[Tier]) -> Iterator[Secret]:
+    """By what nodes know each other, where somebody collects from all of them: one certificate for a tier's nodes."""
+    if not WATCHING & {tier.name for tier in tiers}:
+        return
+    for tier in tiers:
+        names = (f"{tier.name}.nodes.{domain}", *(node.address for node in tier.nodes))
+        yield Secret(f"node_certificate_{tier.name}", "certificate", (tier.name,), names, client=True)
 
 
 def _visio(tiers: set[str]) -> Iterator[Secret]:

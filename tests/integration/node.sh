@@ -25,6 +25,7 @@ mount -t tmpfs tmpfs "$root/dev/shm"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 hostname "$(basename "$node")"
+basename "$node" > "$root/etc/hostname"
 cd "$root"
 mkdir -p .before
 pivot_root . .before

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from socle import content, paths
 from socle.lab import machine
 from socle.lab.authority import ensure_authority
@@ -34,7 +36,19 @@ PACKAGES = (
     "python3-redis", "python3-kombu",
     "postgresql-17", "patroni", "python3-etcd", "etcd-server", "pgbackrest", "valkey-server", "valkey-sentinel",
 )  # fmt: skip
-UNITS = ("postgresql", "patroni", "etcd", "valkey-server", "valkey-sentinel")
+SYSTEM = ("systemd", "dbus", "sudo", "iproute2", "procps", "python3", "python3-apt", "openssl")  # of every node
+SEEING = (
+    *SYSTEM, "curl", "rsyslog", "rsyslog-relp", "rsyslog-gnutls", "nginx", "valkey-server", "python3-redis",
+    "prometheus",
+    *(f"prometheus-{name}" for name in ("alertmanager", "blackbox-exporter", "exporter-exporter", "node-exporter",
+                                        "nginx-exporter", "redis-exporter")),
+)  # fmt: skip
+UNITS = (
+    "postgresql", "patroni", "etcd", "valkey-server", "valkey-sentinel", "nginx", "prometheus",
+    *(f"prometheus-{name}" for name in ("alertmanager", "node-exporter", "blackbox-exporter", "exporter-exporter",
+                                        "nginx-exporter", "redis-exporter", "postgres-exporter")),
+)  # fmt: skip
+ITS_OWN = ("{{ node.role }}",)  # the role of the node's tier
 # as the role has it before the packages come
 CLUSTERS = "etc/postgresql-common/createcluster.conf"
 OWN_CLUSTER = f'mkdir -p "$1/etc/postgresql-common"; echo create_main_cluster = false > "$1/{CLUSTERS}"'
@@ -66,19 +80,21 @@ def sh(*command: str, check: bool = True, **more: Any) -> subprocess.CompletedPr
     return done
 
 
-def debian() -> Path:
-    """A Debian 13 with the packages, made once for this machine."""
-    if not (ROOT / "etc" / "debian_version").exists():
-        ROOT.parent.mkdir(parents=True, exist_ok=True)
-        made = ROOT.with_name(f"{ROOT.name}.new")
+def debian(packages: Sequence[str] = PACKAGES) -> Path:
+    """A Debian 13 with the packages, made once for this machine and each set of them."""
+    known = hashlib.sha256(" ".join((*sorted(packages), "-", *UNITS)).encode()).hexdigest()[:12]
+    root = ROOT if packages == PACKAGES else ROOT.with_name(f"{ROOT.name}-{known}")
+    if not (root / "etc" / "debian_version").exists():
+        root.parent.mkdir(parents=True, exist_ok=True)
+        made = root.with_name(f"{root.name}.new")
         shutil.rmtree(made, ignore_errors=True)
         sh(
             "mmdebstrap", "--mode=root", "--variant=minbase", '--aptopt=APT::Install-Recommends "false"',
             f"--essential-hook={OWN_CLUSTER}; {HOLD}", f"--customize-hook={NOT_STARTED.format(' '.join(UNITS))}",
-            f"--include={','.join(PACKAGES)}", "trixie", str(made), machine.read().debian["debian"],
+            f"--include={','.join(packages)}", "trixie", str(made), machine.read().debian["debian"],
         )  # fmt: skip
-        made.rename(ROOT)
-    return ROOT
+        made.rename(root)
+    return root
 
 
 @dataclass
@@ -114,6 +130,7 @@ class Fleet:
     loaded: LoadedStack
     topology: Topology
     tier: str
+    packages: Sequence[str] = PACKAGES
     holder: subprocess.Popen[bytes] = field(init=False)
     nodes: dict[str, Node] = field(default_factory=dict)
 
@@ -135,11 +152,11 @@ class Fleet:
 
     def boot(self, name: str) -> Node:
         node = self.topology.node(name)
-        folder, number = self.folder / name, node.number
+        folder, number = self.folder / name, self.place(name)
         for part in ("up", "work", "root", "volume"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         above = unified()
-        assert above and node.volume
+        assert above
         group = above / f"socle-test-{os.getpid()}-{number}"
         group.mkdir(exist_ok=True)
         flags = ("--cgroup", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child=SIGKILL")
@@ -147,7 +164,7 @@ class Fleet:
         with (folder / "console.log").open("ab") as log:
             process = subprocess.Popen(
                 ["sh", "-c", f'echo $$ > "{group}/cgroup.procs"; exec unshare {" ".join(flags)} sh "$@"', "sh",
-                 str(script), str(debian()), str(folder), node.volume.mount],
+                 str(script), str(debian(self.packages)), str(folder), node.volume.mount if node.volume else "/srv"],
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         made = self.nodes[name] = Node(name, node.address, folder, group, process)
@@ -164,13 +181,17 @@ class Fleet:
         made.run("sh", "-c", f"printf '{unit}' > /etc/systemd/system/socle-volume.service; systemctl daemon-reload")
         return made
 
+    def place(self, name: str) -> int:
+        """A number of its own for each node of the stack."""
+        return [node.name for node in self.topology.nodes].index(name)
+
     def die(self, name: str) -> None:
         """The host is lost: everything on the node ends at once."""
         node = self.nodes.pop(name)
         os.killpg(node.process.pid, signal.SIGKILL)
         node.process.wait()
         with contextlib.suppress(RuntimeError):
-            self.ip("link", "del", f"to-{self.topology.node(name).number}")
+            self.ip("link", "del", f"to-{self.place(name)}")
         for group in sorted((path for path in node.group.rglob("*") if path.is_dir()), reverse=True):
             with contextlib.suppress(OSError):
                 group.rmdir()
@@ -183,10 +204,10 @@ class Fleet:
         self.holder.kill()
         self.holder.wait()
 
-    def play(self, *names: str) -> dict[str, Any]:
-        """The tier's role on the nodes (all of them): what Ansible's own callback counts, by node."""
-        role = {"hosts": "all", "strategy": "ansible.builtin.free",
-                "tasks": [{"ansible.builtin.include_role": {"name": "{{ node.role }}"}}]}  # fmt: skip
+    def play(self, *names: str, roles: Sequence[str] = ITS_OWN, tasks: str = "main") -> dict[str, Any]:
+        """Roles on the nodes (all of them): what Ansible's own callback counts, by node."""
+        included = [{"ansible.builtin.include_role": {"name": role, "tasks_from": tasks}} for role in roles]
+        role = {"hosts": "all", "strategy": "ansible.builtin.free", "tasks": included}
         (self.folder / "site.json").write_text(json.dumps([role]))
         return self.playbook(self.folder / "site.json", *names)
 
@@ -199,17 +220,19 @@ class Fleet:
         data = inventory.inventory(
             self.loaded, self.topology, made, opened.public_key, Path(issuer.certificate).read_text()
         )
-        hosts = data["all"]["children"][self.tier]["hosts"]
-        data["all"]["children"] = {self.tier: {"hosts": {n: hosts[n] for n in (names or hosts) if n in self.nodes}}}
-        for name, own in data["all"]["children"][self.tier]["hosts"].items():
-            own |= {"ansible_connection": "community.docker.nsenter", "ansible_nsenter_pid": self.nodes[name].first}
+        groups = data["all"]["children"]
+        for group in groups.values():
+            group["hosts"] = {n: own for n, own in group["hosts"].items() if n in self.nodes}
+            for name, own in group["hosts"].items():
+                own |= {"ansible_connection": "community.docker.nsenter", "ansible_nsenter_pid": self.nodes[name].first}
         (self.folder / "inventory.json").write_text(json.dumps(data))
         (self.folder / "secrets.json").write_text(json.dumps({"secrets": dict(opened.values)}))
         playbooks = content.folder("playbooks")
         kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
         done = subprocess.run(
             [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.folder / "inventory.json"),
-             "-e", f"@{self.folder / 'secrets.json'}", "-e", json.dumps(extra), str(file)],
+             "-e", f"@{self.folder / 'secrets.json'}", "-e", json.dumps(extra),
+             *(("--limit", ",".join(names)) if names else ()), str(file)],
             env={**kept, "ANSIBLE_CONFIG": str(playbooks / "ansible.cfg"), "ANSIBLE_HOME": str(self.folder / "ansible"),
                  "ANSIBLE_ROLES_PATH": str(playbooks / "roles"), "ANSIBLE_BECOME": "False", "LC_ALL": "C.UTF-8"},
             capture_output=True, text=True, check=False, timeout=600,
@@ -224,7 +247,7 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def fleet(stack: Path, tier: str, folder: Path) -> Iterator[Fleet]:
+def fleet(stack: Path, tier: str, folder: Path, packages: Sequence[str] = PACKAGES) -> Iterator[Fleet]:
     """A tier of a stack, booted, with an authority that signs its certificates; nothing is configured yet."""
     loaded = load_stack(str(stack))
     issuer = Issuer(certificate=str(folder / "ca.pem"), key=str(folder / "ca.key"))
@@ -236,7 +259,7 @@ def fleet(stack: Path, tier: str, folder: Path) -> Iterator[Fleet]:
     )
     identity = loaded.stack.identity.model_copy(update={"secret_file": None})
     loaded = replace(loaded, cloud=cloud, stack=loaded.stack.model_copy(update={"identity": identity}))
-    made = Fleet(folder, loaded, derive(loaded), tier)
+    made = Fleet(folder, loaded, derive(loaded), tier, packages)
     hand_over(made)
     try:
         for node in made.topology.tier(tier).nodes:
@@ -253,6 +276,14 @@ def hand_over(made: Fleet, **values: str) -> None:
     for secret in made.topology.secrets:
         if secret.kind == "handed-over":
             (folder / secret.name).write_text(values.get(secret.name, f"a {secret.name} of this test"))
+
+
+def two_zones(folder: Path, **more: Any) -> Path:
+    """The stack of that name in a file of its own, some keys with other values."""
+    data = {**yaml.safe_load((content.root() / "stacks" / "twozones.yaml").read_text()), **more}
+    file = folder / "twozones.yaml"
+    file.write_text(yaml.safe_dump(data))
+    return file
 
 
 def until(condition: Any, what: str, seconds: float) -> None:

@@ -51,7 +51,7 @@ class Case:
         around = self.loaded.cloud.surroundings
         kinds = {
             kind: getattr(around, kind)
-            for kind in ("names", "time", "mirror", "registry", "objects", "identity", "mail")
+            for kind in ("names", "time", "mirror", "registry", "objects", "identity", "mail", "logs")
         }
         return {kind: (server.name, str(server.address)) for kind, server in kinds.items() if server}
 
@@ -112,7 +112,8 @@ def test_a_relay_leads_where_the_matrix_says(mirrored: Case) -> None:
     """Each server's upstream has the port of the flow that leads to it, and its own address."""
     flows, given = mirrored.topology.flows, mirrored.given
     ways = {"mirror": ("upstream-mirror", "mirror"), "registry": ("upstream-registry", "registry"),
-            "objects-inside": ("upstream-objects", "objects"), "mail": ("upstream-mail", "mail")}  # fmt: skip
+            "objects-inside": ("upstream-objects", "objects"), "mail": ("upstream-mail", "mail"),
+            "logs-onward": ("upstream-logs", "logs")}  # fmt: skip
     there = {flow.name for flow in flows}
     wanted = {
         (flows.get(inside).port, given[kind][1], flows.get(outside).port)

@@ -29,7 +29,8 @@ BOOT = ("pti", "page_poison", "slab_nomerge", "spec_store_bypass_disable", "spec
         "rng_core.default_quality", "l1tf", "mds", "slub_debug", "iommu", "apparmor", "audit")
 SEALS = "/var/lib/aide/aide.db"
 METADATA = ("169.254.169.254", 80)  # the cloud's service of instance metadata
-TLS = ("/etc/nginx/tls", "/etc/turnserver", "/etc/valkey/tls", "/etc/patroni/tls")
+TLS = ("/etc/nginx/tls", "/etc/turnserver", "/etc/valkey/tls", "/etc/patroni/tls", "/etc/rsyslog-socle")
+COLLECTED = "/var/log/collected"  # on a log node: node/day.log
 PACKAGE_SOURCES = "/etc/apt/sources.list.d/*.sources"
 PATIENCE = 2  # seconds for a connection; what is dropped never answers
 
@@ -84,7 +85,7 @@ def failed_units():
 
 def services():
     units = ("ssh", "nftables", "chrony", "systemd-journald", "systemd-resolved", "livekit", "coturn", "nginx",
-             "keepalived", "unbound", "valkey-server", "patroni", "etcd", "apparmor", "auditd")
+             "keepalived", "unbound", "valkey-server", "patroni", "etcd", "rsyslog", "apparmor", "auditd")
     return {unit: state(unit) for unit in units}
 
 
@@ -246,6 +247,24 @@ def certificates():
     return found
 
 
+def collected():
+    """On a log node: when each node's file was last written, the oldest day, and files that are not root's alone."""
+    if not os.path.isdir(COLLECTED):
+        return None
+    nodes, days, exposed = {}, set(), []
+    for path in glob.glob(COLLECTED + "/*/*.log*"):
+        folder, name = path.split("/")[-2:]
+        try:
+            info = os.lstat(path)
+        except OSError:
+            continue
+        nodes[folder] = max(nodes.get(folder, 0), info.st_mtime)
+        days.add(name[:10])
+        if info.st_uid or info.st_mode & 0o137:
+            exposed.append(folder + "/" + name)
+    return {"at": time.time(), "nodes": nodes, "oldest": min(days, default=None), "exposed": sorted(exposed)[:20]}
+
+
 def reaches(address):
     try:
         socket.create_connection(address, timeout=PATIENCE).close()
@@ -276,6 +295,7 @@ def main():
         "services": services(), "packages": packages(), "files": files(sys.argv[1:]), "images": images(),
         "containers": containers(), "sysctl": sysctl(), "time": clock(), "mounts": mounts(), "volumes": volumes(),
         "accounts": accounts(), "certificates": certificates(), "metadata": metadata(),
+        "collected": collected(),
     }
     json.dump(facts, sys.stdout)
 
