@@ -116,7 +116,7 @@ def test_a_new_secret_and_certificate_of_the_relay_cut_no_allocation(deployed: D
         return on(deployed, relay, "systemctl", "show", "coturn", "-p", "MainPID")
 
     before, running = secret(deployed), process()
-    with Allocation(made(deployed).nodes[relay].floating_address or "", port, before) as held:
+    with Allocation(made(deployed)[relay].floating_address or "", port, before) as held:
         assert "turn_secret: new" in deployed.socle("rotate", "proof", "turn_secret").stdout
         after = secret(deployed)
         assert after != before
