@@ -239,6 +239,7 @@ class Machine:
     def close(self) -> None:
         if self.process:
             self.server.shutdown()
+            self.server.server_close()
             self.names.close()
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
@@ -270,7 +271,8 @@ class Machine:
         data["all"]["children"] = {"bastion": {"hosts": {self.node.name: own}}}
         (self.folder / "inventory.json").write_text(json.dumps(data))
         (self.folder / "secrets.json").write_text(json.dumps({"secrets": dict(self.vault.values)}))
-        tasks = [{"ansible.builtin.include_role": {"name": role}} for role in roles]
+        waits: dict[str, Any] = {"ansible.builtin.wait_for_connection": {"timeout": 180, "sleep": 1}}  # as site.yml
+        tasks = [waits, *({"ansible.builtin.include_role": {"name": role}} for role in roles)]
         (self.folder / "site.json").write_text(
             json.dumps([{"hosts": "all", "strategy": "ansible.builtin.free", "tasks": tasks}])
         )

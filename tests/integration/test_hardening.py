@@ -27,7 +27,7 @@ PROFILE = "xccdf_org.ssgproject.content_profile_anssi_bp28_enhanced"
 CONTENT = "usr/share/xml/scap/ssg/content/ssg-debian13-ds.xml"
 KERNEL = '<oval-def:criterion comment="kernel is installed" test_ref="oval:ssg-inventory_test_kernel_installed:tst:1"/>'
 ANY = '<oval-def:extend_definition comment="Debian" definition_ref="oval:ssg-installed_OS_is_debian:def:1"/>'
-SITE_ALIAS = "system.administrator@mail.mil"  # the content's own example of what a site has to say
+SITE_ALIAS = "change_me@localhost"  # what a site has to say, the content leaves open
 RESULT = re.compile(r'<rule-result idref="xccdf_org\.ssgproject\.content_rule_([^"]+)".*?<result>(\w+)</result>', re.S)
 LIBRARIES = "/mnt/tools/usr/lib/x86_64-linux-gnu"
 HERE = "/mnt/tools/usr/share/openscap"
@@ -69,8 +69,9 @@ def groups() -> Groups:
     return listed
 
 
-def excluded() -> set[str]:
-    return {rule for group in groups() for rule in group["rules"]}
+def hidden_on(made: Machine) -> set[str]:
+    """Rules that this node cannot show: of the groups whose proof holds on it."""
+    return {rule for group in groups() if made.answers(group["proof"]) for rule in group["rules"]}
 
 
 def openscap(made: Machine) -> dict[str, str]:
@@ -92,7 +93,9 @@ def ssh_audit(made: Machine) -> tuple[str, ...]:
     program = "import sys; sys.argv[0] = 'ssh-audit'; from ssh_audit.ssh_audit import main; sys.exit(main())"
     modules = machine.auditors() / "usr" / "lib" / "python3" / "dist-packages"
     done = sh(
-        *made.outside("env", f"PYTHONPATH={modules}", sys.executable, "-c", program, "-n", made.node.address),
+        *made.outside(
+            "env", f"PYTHONPATH={modules}", sys.executable, "-c", program, "-n", "--skip-rate-test", made.node.address
+        ),
         check=False,
     )
     assert "(kex)" in done.stdout, done.stdout + done.stderr
@@ -127,8 +130,10 @@ def after(made: Machine, before: Audit) -> Audit:
     return audit(made)
 
 
-def test_the_auditors_find_a_hardened_node(before: Audit, after: Audit, capsys: pytest.CaptureFixture[str]) -> None:
-    hidden = excluded()
+def test_the_auditors_find_a_hardened_node(
+    made: Machine, before: Audit, after: Audit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hidden = hidden_on(made)
     figures = [
         (
             "OpenSCAP anssi_bp28_enhanced, % of what a container can show",
@@ -147,10 +152,14 @@ def test_the_auditors_find_a_hardened_node(before: Audit, after: Audit, capsys: 
 
 
 def test_what_does_not_count_cannot_be_shown_here(made: Machine, after: Audit) -> None:
-    for group in groups():
-        assert made.answers(group["proof"]), group["reason"]
-    assert not [rule for rule in excluded() if after.rules.get(rule) == "pass"]
-    assert not excluded() - set(after.rules)
+    """On another machine, with another kernel, a proof may fail: then its rules count."""
+    listed = [rule for group in groups() for rule in group["rules"]]
+    assert len(listed) == len(set(listed))
+    assert not set(listed) - set(after.rules), "rules that the profile does not have"
+    assert not [rule for rule in listed if after.rules[rule] in ("notapplicable", "notchecked")]
+    assert hidden_on(made) <= set(listed)
+    assert len(hidden_on(made)) >= 20, "the proofs themselves are broken"
+    assert "sudo_add_use_pty" not in hidden_on(made)
 
 
 def test_no_secret_can_be_read_by_all(made: Machine, after: Audit) -> None:
