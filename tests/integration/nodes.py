@@ -241,12 +241,17 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def fleet(stack: Path, tier: str, folder: Path, packages: Sequence[str] = PACKAGES) -> Iterator[Fleet]:
-    """A tier of a stack, booted, with an authority that signs its certificates; nothing is configured yet."""
+def fleet(stack: Path, tier: str, folder: Path, packages: Sequence[str] = PACKAGES, **around: Any) -> Iterator[Fleet]:
+    """A tier of a stack, booted, with an authority that signs its certificates; nothing is configured yet. `around`:
+    servers around the stack that the cloud file does not name."""
     loaded = load_stack(str(stack))
     issuer = Issuer(certificate=str(folder / "ca.pem"), key=str(folder / "ca.key"))
     ensure_authority(folder / "ca.pem", folder / "ca.key")
-    loaded = replace(loaded, cloud=loaded.cloud.model_copy(update={"certificates": Certificates(issuer=issuer)}))
+    given = {
+        "certificates": Certificates(issuer=issuer),
+        "surroundings": loaded.cloud.surroundings.model_copy(update=around),
+    }
+    loaded = replace(loaded, cloud=loaded.cloud.model_copy(update=given))
     paths.stack_dir(loaded.name).mkdir(parents=True, exist_ok=True)
     made = Fleet(folder, loaded, derive(loaded), tier, packages)
     try:
@@ -265,6 +270,13 @@ def two_zones(folder: Path, **more: Any) -> Path:
     file = folder / "twozones.yaml"
     file.write_text(yaml.safe_dump(data))
     return file
+
+
+def written(node: Node, path: str, text: str) -> None:
+    """A file on the node, that no role places."""
+    target = Path(f"/proc/{node.first}/root{path}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
 
 
 def until(condition: Any, what: str, seconds: float) -> None:
