@@ -15,6 +15,7 @@ from socle.topology.flows import Flow, PublicOf
 from socle.topology.model import Node
 from socle.topology.openings import Opening, openings
 from socle.topology.tiers import role_of
+from socle.topology.watched import watched
 
 Variables = dict[str, Any]
 
@@ -54,6 +55,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             for kind, server in loaded.cloud.surroundings.servers.items()
         },
         "identity": asdict(provider) if provider else None,
+        "watched": watched(loaded, topology),
         "operator": {"name": loaded.cloud.images[system].user, "public_key": public_key},
         "images": {name: image.pinned or image.tagged for name, image in images(loaded, topology).items()},
         "trust": trust,
