@@ -24,7 +24,8 @@ SYSCTL = (
 )
 CAP_SYS_TIME = 25
 METADATA = ("169.254.169.254", 80)  # the cloud's service of instance metadata
-TLS = ("/etc/nginx/tls", "/etc/turnserver", "/etc/valkey/tls", "/etc/patroni/tls", "/etc/rsyslog-socle")
+TLS = ("/etc/nginx/tls", "/etc/turnserver", "/etc/valkey/tls", "/etc/patroni/tls", "/etc/rsyslog-socle",
+       "/etc/prometheus/tls", "/etc/prometheus/client")
 COLLECTED = "/var/log/collected"  # on a log node: node/day.log
 PACKAGE_SOURCES = "/etc/apt/sources.list.d/*.sources"
 PATIENCE = 2  # seconds for a connection; what is dropped never answers
