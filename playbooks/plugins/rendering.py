@@ -9,6 +9,7 @@ node of a lower one there is no such file, and the rights of others stay as they
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ import jinja2
 
 # What the inventory and the vault say of a node: the only names that a template may use, besides a task's own.
 MODEL = (
-    "stack", "names", "flows", "peers", "fronts", "surroundings", "objects", "identity",
+    "stack", "names", "flows", "peers", "fronts", "surroundings", "objects", "identity", "watched",
     "operator", "images", "trust", "turn_lifetime", "node", "openings", "secrets",
 )  # fmt: skip
 DEFAULTS = {"owner": "root", "group": "root", "mode": "0644"}
@@ -36,6 +37,14 @@ def hmac_sha256(secret: str, purpose: str) -> str:
     return hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
 
+def ssha(secret: str) -> str:
+    """As nginx keeps a password: a digest of the secret and of a salt that follows from it, so that it is the same each
+    time. SHA-1 does for a secret of 256 random bits, which nobody finds by trying."""
+    salt = bytes.fromhex(hmac_sha256(secret, "ssha"))[:8]
+    digest = hashlib.sha1(secret.encode() + salt, usedforsecurity=False).digest()
+    return "{SSHA}" + base64.b64encode(digest + salt).decode()
+
+
 @cache
 def environment(templates: Path) -> jinja2.Environment:
     """An unknown variable is an error, never an empty string."""
@@ -47,7 +56,7 @@ def environment(templates: Path) -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701  configuration files, no HTML from users
     )
-    made.filters |= {"sha256": sha256, "hmac_sha256": hmac_sha256}
+    made.filters |= {"sha256": sha256, "hmac_sha256": hmac_sha256, "ssha": ssha}
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from socle.policy.rule import rule
 from socle.topology.model import Tier
 
 TIER, SENDER, KEEPER, JOURNAL = "logs", "/etc/rsyslog.conf", "logs-kept.service", "journald.conf.d/kept.conf"
+CAPACITY, FULL = "rules/capacity.yml", 0.8
 SEEN_WITHIN = timedelta(hours=24)
 NONE = "no log node is deployed"
 # What makes a way to a log node near real-time, reliable and encrypted; RELP acknowledges each line.
@@ -102,12 +103,24 @@ def logs_go_when_they_should(_stack: targets.Whole, model: Model) -> Outcome:
     return judged(told == str(days), f"after {told or '?'} days", wanted)
 
 
-@rule("LOG-06", phase="config", on=targets.file_of_every_tier(JOURNAL),
+def _local_space(model: Model) -> Iterator[File]:
+    """The journal's settings everywhere, and the alert on full disks where somebody watches them."""
+    yield from targets.file_of_every_tier(JOURNAL)(model)
+    if model.tier("monitoring") is not None:
+        yield model.file("monitoring", CAPACITY)
+
+
+@rule("LOG-06", phase="config", on=_local_space,
       broken_by=in_file("edge", JOURNAL, r"^SystemMaxUse=[^\n]*$", ""))  # fmt: skip
 def journals_have_limits(file: File, _model: Model) -> Outcome:
-    wanted = "kept over a restart, with a size of its own and a share of the disk left free"
+    wanted = "kept over a restart, with a size of its own and a share of the disk left free; an alert at 80 %"
     if file.text is None:
         return failed("not rendered", wanted)
+    if file.path.endswith(CAPACITY):
+        found = re.search(r"alert: DiskFilling\n\s+expr: [^\n]+ > ([\d.]+)\n", file.text)
+        if found is None:
+            return failed("no alert on full disks", wanted)
+        return judged(float(found[1]) <= FULL, f"alert at {found[1]}", wanted)
     settings = pairs(file.text, "=")
     missing = [name for name in ("SystemMaxUse", "SystemKeepFree") if not last(settings, name.lower())]
     storage = last(settings, "storage", "auto")

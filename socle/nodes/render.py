@@ -17,7 +17,7 @@ from socle.stack.load import LoadedStack
 from socle.topology import Topology
 from socle.topology.tiers import role_of
 
-COMMON_ROLE, VOLUME_ROLE, JOURNAL_ROLE, IMAGES_ROLE = "base", "volume", "journal", "containers"
+COMMON_ROLE, VOLUME_ROLE, JOURNAL_ROLE, METRICS_ROLE, IMAGES_ROLE = "base", "volume", "journal", "metrics", "containers"
 # What roles find out on the node itself and tell their templates: stand-ins for it.
 FOUND = {"clock_steered": True, "interface": "ens3"}
 
@@ -55,6 +55,7 @@ def node_files(tier: str, values: Mapping[str, Any]) -> dict[str, str]:
         COMMON_ROLE,
         *([VOLUME_ROLE] if node.get("mount") else []),
         *([JOURNAL_ROLE] if "logs" in peers else []),
+        *([METRICS_ROLE] if "monitoring" in peers else []),
         *([IMAGES_ROLE] if node.get("images") else []),
     ]
     for role in (*shared, role_of(tier)):

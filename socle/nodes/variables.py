@@ -17,6 +17,7 @@ from socle.topology.model import Node
 from socle.topology.openings import Opening, openings
 from socle.topology.secrets import TURN_LIFETIME
 from socle.topology.tiers import role_of
+from socle.topology.watched import watched
 
 Variables = dict[str, Any]
 LONGEST_RECORDING = 4 * 3600  # seconds; one that nobody ends must not fill a recorder
@@ -68,6 +69,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
         "objects": asdict(topology.store) if topology.store else None,
         "identity": asdict(provider) if provider else None,
         "turn_lifetime": TURN_LIFETIME,
+        "watched": watched(loaded, topology),
         "operator": {"name": loaded.cloud.images[system].user, "public_key": public_key},
         "images": {name: image.pinned or image.tagged for name, image in images(loaded, topology).items()},
         "trust": trust,

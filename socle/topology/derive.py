@@ -41,6 +41,7 @@ FIRST_HOST = 10
 # flows between the nodes of a tier that has several
 SEVERAL: dict[str, Way] = {
     "bus": "bus-votes", "cache": "cache-votes", "database": "database-votes", "logs": "logs-twice",
+    "monitoring": "monitoring-twice",
 }  # fmt: skip
 
 
@@ -273,8 +274,10 @@ def _flows(loaded: LoadedStack, tiers: Sequence[Tier], fronts: Sequence[Front]) 
     ways += [SEVERAL[tier.name] for tier in tiers if tier.name in SEVERAL and len(tier.nodes) > 1]
     if "application" in there:
         ways.append("visio")
-        if around.mail:
-            ways.append("mail")
+    if "monitoring" in there:
+        ways.append("watched")
+    if around.mail and there & {"application", "monitoring"}:
+        ways.append("mail")
     if "logs" in there and loaded.stack.monitoring.logs_to:
         ways.append("collector")
     ports = {

@@ -43,12 +43,12 @@ OTHERS = "others"  # each tier but the one at the other end
 End = str | Place | PublicOf
 Protocol = Literal["tcp", "udp", "vrrp"]
 Probe = Literal["tls", "ssh", "tcp", "stun", "call"]
-# What stands before the edge, whose object store it is, which tiers vote, what is kept twice, whether Visio is there
-# and whether it sends mail, in whose store its recordings are, who else is told: a flow may be there with one of them
-# alone.
+# What stands before the edge, whose object store it is, which tiers vote, what is there twice, whether Visio is there
+# and whether mail is sent, in whose store its recordings are, who else is told, who watches: a flow may be there with
+# one of them alone.
 Way = Literal[
     "load-balancer", "virtual-address", "object-store", "own-objects", "bus-votes", "cache-votes", "database-votes",
-    "logs-twice", "visio", "mail", "downloads", "own-downloads", "collector",
+    "logs-twice", "monitoring-twice", "visio", "mail", "downloads", "own-downloads", "collector", "watched",
 ]  # fmt: skip
 
 

@@ -39,8 +39,12 @@ def secrets_of(domain: str, tiers: Sequence[Tier], store: Store | None) -> tuple
 
 def _of_nodes(domain: str, tiers: Sequence[Tier]) -> Iterator[Secret]:
     """By what nodes know each other, where somebody collects from all of them: one certificate for a tier's nodes."""
-    if not WATCHING & {tier.name for tier in tiers}:
+    there = {tier.name for tier in tiers}
+    if not WATCHING & there:
         return
+    if "monitoring" in there:
+        yield Secret("livekit_metrics_password", "token", ("media", "monitoring"))
+        yield Secret("dashboards_password", "token", ("monitoring",))
     for tier in tiers:
         names = (f"{tier.name}.nodes.{domain}", *(node.address for node in tier.nodes))
         yield Secret(f"node_certificate_{tier.name}", "certificate", (tier.name,), names, client=True)
@@ -60,8 +64,10 @@ def _valkey(domain: str, tiers: Sequence[Tier], tier: str, prefix: str, clients:
     addresses = tuple(node.address for one in tiers if one.name == tier for node in one.nodes)
     if not addresses:
         return []
+    watched = any(one.name == "monitoring" for one in tiers)
     found = [
         Secret(f"{prefix}_password", "token", (tier, *clients)),
+        *([Secret(f"{prefix}_monitoring_password", "token", (tier,))] if watched else []),
         Secret(f"{prefix}_certificate", "certificate", (tier,), (f"{prefix}.{domain}", *addresses)),
     ]
     if len(addresses) > 1:  # they are copied, and vote on who leads

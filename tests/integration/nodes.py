@@ -247,18 +247,18 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def fleet(stack: Path, tier: str, folder: Path, packages: Sequence[str] = PACKAGES) -> Iterator[Fleet]:
-    """A tier of a stack, booted, with an authority that signs its certificates; nothing is configured yet."""
+def fleet(stack: Path, tier: str, folder: Path, packages: Sequence[str] = PACKAGES, **around: Any) -> Iterator[Fleet]:
+    """A tier of a stack, booted, with an authority that signs its certificates; nothing is configured yet. `around`:
+    servers around the stack that the cloud file does not name."""
     loaded = load_stack(str(stack))
     issuer = Issuer(certificate=str(folder / "ca.pem"), key=str(folder / "ca.key"))
     ensure_authority(folder / "ca.pem", folder / "ca.key")
-    around = loaded.cloud.surroundings
-    own = {"objects": around.objects.model_copy(update={"credentials": None})} if around.objects else {}
-    cloud = loaded.cloud.model_copy(
-        update={"certificates": Certificates(issuer=issuer), "surroundings": around.model_copy(update=own)}
-    )
+    here = loaded.cloud.surroundings
+    store = {"objects": here.objects.model_copy(update={"credentials": None})} if here.objects else {}
+    given = {"certificates": Certificates(issuer=issuer), "surroundings": here.model_copy(update={**store, **around})}
     identity = loaded.stack.identity.model_copy(update={"secret_file": None})
-    loaded = replace(loaded, cloud=cloud, stack=loaded.stack.model_copy(update={"identity": identity}))
+    asked = loaded.stack.model_copy(update={"identity": identity})
+    loaded = replace(loaded, cloud=loaded.cloud.model_copy(update=given), stack=asked)
     made = Fleet(folder, loaded, derive(loaded), tier, packages)
     hand_over(made)
     try:
@@ -284,6 +284,13 @@ def two_zones(folder: Path, **more: Any) -> Path:
     file = folder / "twozones.yaml"
     file.write_text(yaml.safe_dump(data))
     return file
+
+
+def written(node: Node, path: str, text: str) -> None:
+    """A file on the node, that no role places."""
+    target = Path(f"/proc/{node.first}/root{path}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
 
 
 def until(condition: Any, what: str, seconds: float) -> None:

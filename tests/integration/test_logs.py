@@ -5,16 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
+from socle.nodes import certificates
+from socle.stack.cloud import Collector
+from socle.topology.model import Secret
 from tests.integration import nodes
 from tests.integration.nodes import Fleet, Node, until
 
 pytestmark = pytest.mark.skipif(bool(nodes.why_not()), reason=nodes.why_not() or "-")
 SENDER = "twozones-bastion-zone-1-1"
+MIRROR, COLLECTOR = "twozones-mirror-zone-1-1", "collecte.ministere.example"
 LINES = 2000
+# The ministry's collector, at the address of the mirror node that passes the connection on as it is.
+ELSEWHERE = """
+global(defaultNetstreamDriver="gtls" defaultNetstreamDriverCAFile="/etc/collector/ca.pem"
+       defaultNetstreamDriverCertFile="/etc/collector/c.crt" defaultNetstreamDriverKeyFile="/etc/collector/c.key")
+module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="x509/name"
+       PermittedPeer=["logs.nodes.visio.deuxzones.example"])
+input(type="imtcp" port="{port}")
+action(type="omfile" file="/var/log/got.log" template="RSYSLOG_SyslogProtocol23Format")
+"""
 # Asks as rsyslog does (RELP's first frame): prints what it is answered, or why it is not. Arguments: address, port, and
 # the folder of a certificate, or nothing.
 ASK = r"""
@@ -169,3 +183,28 @@ def test_a_day_is_compressed_when_it_is_over_and_removed_when_it_is_old(made: Fl
     with pytest.raises(RuntimeError, match="was to be removed"):
         made.play(collector.name, roles=["logs"], tasks="verify")
     collector.run("rm", f"{folder}/2020-01-01.log")
+
+
+def test_lines_go_on_to_the_ministry_s_collector(private: Path) -> None:
+    """Over TLS that both ends prove themselves in; while the collector is away they wait."""
+    folder = private / "onward"
+    folder.mkdir()
+    alone = {"logs": {"nodes": 1, "reason": "one node alone keeps everything, and passes it on"}}
+    stack = nodes.two_zones(folder, overrides=alone, monitoring={"logs_to": COLLECTOR})
+    server = Collector(address=IPv4Address("203.0.113.99"), name=COLLECTOR)
+    with nodes.fleet(stack, "logs", folder, nodes.SEEING, logs=server) as found:
+        mirror, (collector,) = found.boot(MIRROR), collectors(found)
+        found.play(collector.name, roles=["journal", "logs"])
+        collector.run("logger", "said before the collector is there")
+        given = Secret("collector", "certificate", (), (COLLECTOR,))
+        pair = certificates.current_or_new(found.loaded, given, None, datetime.now(UTC))
+        texts = {
+            "ca.pem": (folder / "ca.pem").read_text(), "c.crt": pair["certificate"], "c.key": pair["key"],
+            "rsyslog.conf": ELSEWHERE.format(port=found.topology.flows.get("logs-onward").port),
+        }  # fmt: skip
+        for name, text in texts.items():
+            nodes.written(mirror, f"/etc/collector/{name}", text)
+        mirror.run("systemd-run", "--unit=collector", "rsyslogd", "-n", "-i/run/c.pid", "-f/etc/collector/rsyslog.conf")
+        collector.run("logger", "said when the collector is there")
+        for line in ("said before the collector is there", "said when the collector is there"):
+            until(lambda line=line: line in mirror.run("cat", "/var/log/got.log", check=False), line, 60)

@@ -29,7 +29,8 @@ BOOT = ("pti", "page_poison", "slab_nomerge", "spec_store_bypass_disable", "spec
         "rng_core.default_quality", "l1tf", "mds", "slub_debug", "iommu", "apparmor", "audit")
 SEALS = "/var/lib/aide/aide.db"
 METADATA = ("169.254.169.254", 80)  # the cloud's service of instance metadata
-TLS = ("/etc/nginx/tls", "/etc/turnserver", "/etc/valkey/tls", "/etc/patroni/tls", "/etc/rsyslog-socle")
+TLS = ("/etc/nginx/tls", "/etc/turnserver", "/etc/valkey/tls", "/etc/patroni/tls", "/etc/rsyslog-socle",
+       "/etc/prometheus/tls", "/etc/prometheus/client")
 COLLECTED = "/var/log/collected"  # on a log node: node/day.log
 PACKAGE_SOURCES = "/etc/apt/sources.list.d/*.sources"
 PATIENCE = 2  # seconds for a connection; what is dropped never answers
