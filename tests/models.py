@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from policies.rules import hardening
 from socle import assess
 from socle.policy.model import Model
 from socle.stack import load_stack
+from socle.stack.load import LoadedStack
 from socle.topology import Topology, derive
 from socle.topology.flows import Place
 from socle.topology.model import Volume
@@ -43,6 +45,24 @@ def running(stack: str) -> Model:
         live=live(model),
         pinned_hosts=tuple(node.name for node in topology.nodes),
     )
+
+
+def pairs(folder: Path) -> Path:
+    """A pair of keys for an object store, in AWS's notation."""
+    file = folder / "s3.pairs"
+    file.write_text("[default]\naws_access_key_id = of-the-store\naws_secret_access_key = its-secret\n")
+    return file
+
+
+def with_pairs(loaded: LoadedStack, file: Path | None) -> LoadedStack:
+    """On a cloud whose file names where the pairs of keys for its object store are."""
+    from dataclasses import replace
+
+    around = loaded.cloud.surroundings
+    assert around.objects
+    objects = around.objects.model_copy(update={"credentials": str(file) if file else None})
+    cloud = loaded.cloud.model_copy(update={"surroundings": around.model_copy(update={"objects": objects})})
+    return replace(loaded, cloud=cloud)
 
 
 def facts(topology: Topology, node: str) -> dict[str, Any]:

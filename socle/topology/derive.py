@@ -68,6 +68,7 @@ def derive(loaded: LoadedStack) -> Topology:
             Record(stack.domain, "edge"),
             Record(f"livekit.{stack.domain}", "edge"),
             Record(f"turn.{stack.domain}", "turn"),
+            *(Record(f"sip.{stack.domain}", tier.name) for tier in tiers if tier.name == "telephony"),
         ),
         secrets=secrets_of(stack.domain, tiers, store),
         places=_places(loaded, tiers),

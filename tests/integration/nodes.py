@@ -237,6 +237,7 @@ class Fleet:
                  "ANSIBLE_ROLES_PATH": str(playbooks / "roles"), "ANSIBLE_BECOME": "False", "LC_ALL": "C.UTF-8"},
             capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
+        (self.folder / "play.log").write_text(done.stdout + done.stderr)
         events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"event"')]
         end = next((event for event in events if event["event"] == "end"), None)
         bad = [event for event in events if event["event"] in ("failed", "unreachable")]

@@ -22,6 +22,7 @@ from socle.stack import load_stack
 from socle.stack.cloud import Certificates, Issuer
 from socle.stack.load import LoadedStack
 from socle.topology import derive
+from tests.models import pairs, with_pairs
 
 NOW = datetime.now(UTC)
 
@@ -51,7 +52,8 @@ def authority(folder: Path) -> Issuer:
 def signed(stack_file: Callable[..., Path], tmp_path: Path) -> LoadedStack:
     (tmp_path / "oidc.secret").write_text("of-the-provider\n")
     identity = {"provider": "proconnect", "secret_file": str(tmp_path / "oidc.secret")}
-    return with_issuer(load_stack(str(stack_file(identity=identity))), authority(tmp_path / "authority"))
+    loaded = with_pairs(load_stack(str(stack_file(identity=identity))), pairs(tmp_path))
+    return with_issuer(loaded, authority(tmp_path / "authority"))
 
 
 def with_issuer(loaded: LoadedStack, issuer: Issuer | None) -> LoadedStack:

@@ -17,7 +17,7 @@ from socle.policy.rule import rules
 from socle.stack import load_stack
 from socle.stack.load import LoadedStack
 from socle.topology import derive
-from tests.models import intended
+from tests.models import intended, with_pairs
 
 Write = Callable[..., Path]
 PAIRS = """[default]
@@ -27,14 +27,6 @@ aws_secret_access_key = objects%secret
 aws_access_key_id = backup-key
 aws_secret_access_key = backup-secret
 """
-
-
-def with_pairs(loaded: LoadedStack, file: Path | None) -> LoadedStack:
-    around = loaded.cloud.surroundings
-    assert around.objects
-    objects = around.objects.model_copy(update={"credentials": str(file) if file else None})
-    cloud = loaded.cloud.model_copy(update={"surroundings": around.model_copy(update={"objects": objects})})
-    return replace(loaded, cloud=cloud)
 
 
 def given(loaded: LoadedStack, *names: str) -> list[str]:

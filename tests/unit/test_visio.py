@@ -20,7 +20,7 @@ from socle.stack.cloud import Relay, Service
 from socle.stack.load import LoadedStack
 from socle.topology import derive, identity
 from socle.topology.tiers import TIERS, role_of
-from tests.models import intended
+from tests.models import intended, pairs, with_pairs
 
 Write = Callable[..., Path]
 REASON = "left out, for the sake of this test"
@@ -101,7 +101,7 @@ def test_workers_have_the_role_of_application_nodes() -> None:
 @pytest.fixture
 def loaded(stack_file: Write, tmp_path: Path) -> LoadedStack:
     secret = {"provider": "proconnect", "secret_file": str(tmp_path / "oidc.secret")}
-    return load_stack(str(stack_file(identity=secret)))
+    return with_pairs(load_stack(str(stack_file(identity=secret))), pairs(tmp_path))
 
 
 def test_a_secret_that_nobody_handed_over_stops_before_anything_is_made(loaded: LoadedStack) -> None:
