@@ -333,7 +333,7 @@ def test_wrong_credentials_are_one_clear_error(
     folder.mkdir(exist_ok=True)
     own = folder / "lab.yaml"
     text = (content.folder("stacks") / "clouds/lab.yaml").read_text()
-    own.write_text(re.sub(r"credentials: \S+", f"credentials: {credentials}", text))
+    own.write_text(re.sub(r"(?m)^credentials: \S+", f"credentials: {credentials}", text))
     try:
         refused = stack.socle("plan", "engine", check=False)
     finally:
