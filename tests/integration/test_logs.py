@@ -134,10 +134,14 @@ def test_a_stranger_is_turned_away(made: Fleet) -> None:
 
 
 def test_while_the_log_nodes_are_away_nothing_is_lost(made: Fleet) -> None:
-    """Their hosts are lost; meanwhile the sender is restarted, and at once killed."""
+    """Their hosts are lost; once the sender has noticed, it is restarted, then killed. (A line on its way at that very
+    moment is in its memory alone.)"""
     sender, names = made.nodes[SENDER], [node.name for node in collectors(made)]
     for name in names:
         made.die(name)
+    sender.run("logger", "on its way to nobody")
+    noticed = [f"to-{name}' suspended" for name in names]
+    until(lambda: all(said in sender.journal("rsyslog.service") for said in noticed), "the sender to notice", 90)
     for first, what in ((0, "restart"), (LINES // 2, "kill --signal=KILL")):
         numbered = f"seq --format 'numbered <%.0f>' {first} {first + LINES // 2 - 1}"
         sender.run("sh", "-c", f"{numbered} | systemd-cat -t trial")

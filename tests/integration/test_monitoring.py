@@ -247,7 +247,9 @@ def test_an_alert_fires_when_a_target_stops_and_ends_when_it_is_back(made: Fleet
 
 
 def mails(made: Fleet) -> str:
-    return quopri.decodestring(made.nodes[MIRROR].run("cat", "/var/log/mails", check=False).encode()).decode()
+    return quopri.decodestring(made.nodes[MIRROR].run("cat", "/var/log/mails", check=False).encode()).decode(
+        errors="replace"
+    )
 
 
 def known(node: Node) -> str:
