@@ -185,7 +185,7 @@ def test_what_the_cloud_lacks_is_not_evaluable_and_never_passed(rule: str) -> No
     armees = running("armees")
     assert statuses(rule, armees) == {Status.NOT_APPLICABLE}  # nodes of its own
     assert statuses(rule, armees, without("objects")) == {Status.UNKNOWN}
-    none = without("objects", "application", "backup", "recording", "transcription")
+    none = without("objects", "application", "database", "recording", "transcription")
     assert statuses(rule, armees, none) == {Status.NOT_APPLICABLE}
     forgotten = replace(running("cnrs"), graph=Graph(tuple(r for r in running("cnrs").plan if r.type != CONTAINER)))
     assert statuses(rule, forgotten) == {Status.FAILED}
