@@ -144,7 +144,7 @@ def test_all_nodes_are_lost_and_the_rows_of_a_moment_come_back(backed: Fleet, re
             shutil.rmtree(backed.folder / name / part)
     for node in backed.topology.tier("database").nodes:
         knows_the_store(backed, backed.boot(node.name))
-    with pytest.raises(RuntimeError, match="do not match the database"):
+    with pytest.raises(RuntimeError, match="the backups are another database's"):
         backed.play()  # a new cluster, which must not be written over the backups of the old one
     with pytest.raises(RuntimeError, match="restore_destroys=three"):
         restore(backed, restore_destroys="another")
