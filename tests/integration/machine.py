@@ -245,7 +245,8 @@ class Machine:
             self.process.wait()
         self.holder.kill()
         self.holder.wait()
-        for group in sorted((path for path in self.group.rglob("*") if path.is_dir()), reverse=True):
+        within = sorted((path for path in self.group.rglob("*") if path.is_dir()), reverse=True)
+        for group in (*within, self.group):
             with contextlib.suppress(OSError):
                 group.rmdir()
 
