@@ -240,7 +240,7 @@ def test_an_alert_fires_when_a_target_stops_and_ends_when_it_is_back(made: Fleet
         until(lambda: TURN in known(node), "the alert in Alertmanager", 60)
         until(lambda: f"{TURN} ne répond plus (node)" in mails(made), "the mail", 60)
         assert PEOPLE in mails(made)
-        until(lambda: f"{TURN} ne répond plus (node)" in people(made, node, "/status.html", password), "the page", 90)
+        until(lambda: f"{TURN} ne répond plus (node)" in people(made, node, "/status.html", password), "the page", 150)
     finally:
         made.nodes[TURN].run("systemctl", "start", "prometheus-exporter-exporter.service")
     until(lambda: not asked(node, firing), "its end", 60)
