@@ -238,7 +238,7 @@ def test_an_alert_fires_when_a_target_stops_and_ends_when_it_is_back(made: Fleet
     try:
         until(lambda: value(node, firing) == 1, "the alert", 240)
         until(lambda: TURN in known(node), "the alert in Alertmanager", 60)
-        until(lambda: f"{TURN} ne répond plus (node)" in mails(made), "the mail", 60)
+        until(lambda: f"{TURN} ne répond plus (node)" in mails(made), "the mail", 180)
         assert PEOPLE in mails(made)
         until(lambda: f"{TURN} ne répond plus (node)" in people(made, node, "/status.html", password), "the page", 150)
     finally:
