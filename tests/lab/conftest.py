@@ -163,7 +163,9 @@ def proof(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
         request.getfixturevalue("every_service")
         own = with_visio()
     write_stack(folder, "proof", "10.96.0.0/19", **own)
-    return Deployment("proof", folder)
+    stack = Deployment("proof", folder)
+    stack.socle("lab", "up", "--for", "proof")
+    return stack
 
 
 @pytest.fixture(scope="session")

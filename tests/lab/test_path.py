@@ -125,7 +125,7 @@ def test_a_new_secret_and_certificate_of_the_relay_cut_no_allocation(deployed: D
                 assert not other.refresh()
         on(deployed, relay, "sudo", "touch", "/etc/turnserver/turn.crt")
         done = deployed.socle("up", "proof", "--yes")
-        assert f"{relay}: turn : Run coturn with its files as they are. [coturn reloaded]" in done.stdout, done.stdout
+        assert f"{relay}: turn : Run coturn with its files as they are. [coturn reloaded]" in done.stderr, done.stderr
         assert not held.refresh()
     assert process() == running
     early = deployed.socle("rotate", "proof", "turn_secret", check=False)
