@@ -98,12 +98,20 @@ CODES: dict[str, Code] = {
     "SOC-1301": Code("The plan file cannot be read.", "Make a new plan: `socle plan`."),
     "SOC-1302": Code("The file is no plan, or another version of Socle made it.", "Make a new plan: `socle plan`."),
     "SOC-1303": Code("The plan was edited after it was made.", "Make a new plan and have it reviewed again."),
-    "SOC-1304": Code("Destroying a stack asks for its name.", "Give the name that the hint prints."),
+    "SOC-1304": Code("What destroys data asks for the stack's name.", "Give the name that the hint prints."),
     "SOC-1305": Code("The plan is another stack's.", "Give the plan of this stack."),
+    "SOC-1306": Code(
+        "A restore goes to a moment of the past, and a moment without a time zone is two.",
+        "Write it with its time zone, or leave it out for the latest moment in the backups.",
+    ),
     "SOC-2101": Code("No node of the stack has this name.", "See `socle show STACK --nodes`."),
     "SOC-2102": Code(
         "Only some secrets can be given a new value while they are used.",
         "The hint names them; another one is changed in a maintenance window.",
+    ),
+    "SOC-2103": Code(
+        "Only nodes that carry calls, answer users or work off jobs are drained.",
+        "Restart the node, one of its tier at a time; who uses it goes on with another.",
     ),
     "SOC-1401": Code("The file is no OCI archive or layout.", _ARCHIVE),
     "SOC-1402": Code("The archive is damaged, cut short or incomplete; nothing was named in the registry.", _ARCHIVE),

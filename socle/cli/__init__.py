@@ -24,6 +24,8 @@ VERBS: dict[str, str] = {
     "verify": "Prove the service from outside: ports, TLS, real calls",
     "drift": "Tell what on the cloud differs from what was applied",
     "rotate": "Give a secret a new value while it is used",
+    "drain": "Take a node out of service without cutting a call",
+    "restore": "Bring the database back from its backups",
     "ssh": "Open a shell on a node, over the bastion",
     "report": "Write the dossier that a reviewer signs",
     "down": "Destroy a stack's cloud resources",

@@ -14,22 +14,15 @@ from socle.messages import _
 @click.option("--break-lock", is_flag=True, help="Take the state's lock away from a run that is dead for certain")
 def down(stack: str, name: str | None, forget: bool, break_lock: bool) -> None:
     """Destroy a stack's cloud resources, protected ones included."""
-    from socle.errors import InputError
+    from socle.cli.deployed import confirm_by_name
     from socle.paths import stack_dir
     from socle.stack import load_stack
 
     loaded = load_stack(stack)
-    if name is None:
-        click.echo(
-            _("This destroys every resource of {stack} in {cloud}, data included.").format(
-                stack=loaded.name, cloud=loaded.cloud.name
-            ),
-            err=True,
-        )
-        name = click.prompt(_("Type the stack's name to go on"), default="", show_default=False)
-    if name != loaded.name:
-        message = _("not the stack's name, nothing was destroyed: {name}").format(name=name)
-        raise InputError("SOC-1304", message, hint=f"socle down {stack} --name {loaded.name}")
+    words = _("This destroys every resource of {stack} in {cloud}, data included.").format(
+        stack=loaded.name, cloud=loaded.cloud.name
+    )
+    confirm_by_name(loaded, name, words, "down")
 
     from socle.cli.plan import case_of
     from socle.engine import flow, workspace

@@ -7,7 +7,7 @@ import subprocess
 
 import click
 
-from socle.errors import InputError, NodeError
+from socle.errors import NodeError
 from socle.messages import _
 
 
@@ -17,16 +17,14 @@ from socle.messages import _
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def ssh(stack: str, node: str, command: tuple[str, ...]) -> None:
     """Open a shell on NODE of STACK, or run COMMAND there."""
+    from socle.cli.deployed import node_of
     from socle.nodes import agent, vault
     from socle.paths import stack_dir
     from socle.stack import load_stack
-    from socle.stack.explain import suggestion
     from socle.topology import derive
 
     topology = derive(load_stack(stack))
-    names = [one.name for one in topology.nodes]
-    if node not in names:
-        raise InputError("SOC-2101", "no such node: {node}", hint=suggestion(node, names), node=node)
+    node_of(topology, node)
     config = stack_dir(topology.stack) / "ssh_config"
     values = vault.read_vault(topology.stack)
     if "ssh_key" not in values or not config.exists():

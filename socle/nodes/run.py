@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from socle import content, passphrase, paths
@@ -70,12 +71,13 @@ def play(
     playbook: str,
     say: Say = _quiet,
     limit: Sequence[str] = (),
+    extra: Mapping[str, Any] = MappingProxyType({}),
 ) -> Summary:
-    """One playbook over the nodes (`limit`: their names), e.g. verify.yml or drain.yml."""
+    """One playbook over the nodes (`limit`: their names), e.g. verify.yml or drain.yml. `extra`: its own variables."""
     summary = Summary()
     started = time.monotonic()
     with _ready(loaded, topology, outputs, cloud) as run:
-        for event in run(playbook, {}, limit):
+        for event in run(playbook, extra, limit):
             _count(event, summary, say)
     summary.seconds = time.monotonic() - started
     if summary.problems:

@@ -111,10 +111,18 @@ def made(stack: Deployment) -> Outputs:
     """Addresses of what was made: of nodes and fronts."""
     from socle.engine import deploy, workspace
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOCLE_STATE", stack.env["SOCLE_STATE"])
+    with in_its_folders(stack):
         loaded = load_stack(str(stack.file))
         return outputs.read(deploy.outputs(workspace.open_stack(loaded, credentials=False)), derive(loaded))
+
+
+@contextmanager
+def in_its_folders(stack: Deployment) -> Iterator[None]:
+    """In this process, the stack's files and state are those of its command lines."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SOCLE_STATE", "SOCLE_STACKS"):
+            patch.setenv(name, stack.env[name])
+        yield
 
 
 @contextmanager

@@ -49,9 +49,9 @@ class Browser:
     def asked(self, path: str) -> requests.Response:
         return self.get(f"{self.origin}/api/v1.0/{path}")
 
-    def posted(self, path: str, body: dict[str, Any]) -> requests.Response:
+    def posted(self, path: str, body: dict[str, Any], patience: float = 30) -> requests.Response:
         headers = {"X-CSRFToken": self.session.cookies.get("csrftoken") or "", "Referer": f"{self.origin}/"}
-        return self.session.post(f"{self.origin}/api/v1.0/{path}", json=body, headers=headers, timeout=30)
+        return self.session.post(f"{self.origin}/api/v1.0/{path}", json=body, headers=headers, timeout=patience)
 
 
 class _Mapped(HTTPAdapter):

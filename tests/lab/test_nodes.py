@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any
 
@@ -14,17 +13,9 @@ from socle.nodes import inventory, render, run, variables, vault
 from socle.nodes import outputs as program
 from socle.stack import load_stack
 from socle.topology import derive
-from tests.lab.conftest import Deployment
+from tests.lab.conftest import Deployment, in_its_folders
 
 pytestmark = pytest.mark.lab
-
-
-@contextmanager
-def in_its_folders(stack: Deployment) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("SOCLE_STATE", "SOCLE_STACKS"):
-            patch.setenv(name, stack.env[name])
-        yield
 
 
 @pytest.fixture(scope="module")
