@@ -42,8 +42,9 @@ class Native:
             raw = json.loads(done.stdout.splitlines()[-1])
         except subprocess.TimeoutExpired:
             raw = {"failure": "the client did not end in time"}
-        except (ValueError, IndexError):
-            raw = {"failure": "the client ended without a report"}
+        except (ValueError, IndexError):  # what it raised, never with what words: they may hold a token
+            raised = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1].partition(":")[0]
+            raw = {"failure": f"the client ended without a report: {raised}"}
         return result(plan, self.name, raw, time.monotonic() - started)
 
 
@@ -94,7 +95,7 @@ async def call(plan: CallPlan) -> dict[str, Any]:
         except TimeoutError:
             why = "; ".join(edge.failures + (relay.failures if relay else [])) or "no connection in time"
             return {"failure": f"{step}: {why}"}
-        except (rtc.ConnectError, rtc.room.ConnectError, OSError) as error:
+        except refusals() as error:
             why = "; ".join(edge.failures) or str(error)
             return {"failure": f"{step}: {why}"}
         finally:
@@ -103,6 +104,13 @@ async def call(plan: CallPlan) -> dict[str, Any]:
             for room in rooms:
                 with_deadline = asyncio.wait_for(room.disconnect(), 5)
                 await asyncio.gather(with_deadline, return_exceptions=True)
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """What the library raises where the service, or the way to it, says no."""
+    from livekit import rtc
+
+    return rtc.ConnectError, rtc.room.ConnectError, rtc.participant.PublishTrackError, OSError
 
 
 def _count(room: Any) -> dict[str, int]:
@@ -128,8 +136,13 @@ async def _publish(room: Any) -> asyncio.Task[None]:
     from livekit import rtc
 
     sound, picture = rtc.AudioSource(48000, 1), rtc.VideoSource(WIDTH, HEIGHT)
-    await room.local_participant.publish_track(rtc.LocalAudioTrack.create_audio_track("sound", sound))
-    await room.local_participant.publish_track(rtc.LocalVideoTrack.create_video_track("picture", picture))
+    # said what they are, as a browser does: Visio's tokens allow these sources and no others
+    tracks = {
+        rtc.LocalAudioTrack.create_audio_track("sound", sound): rtc.TrackSource.SOURCE_MICROPHONE,
+        rtc.LocalVideoTrack.create_video_track("picture", picture): rtc.TrackSource.SOURCE_CAMERA,
+    }
+    for track, source in tracks.items():
+        await room.local_participant.publish_track(track, rtc.TrackPublishOptions(source=source))
 
     async def send() -> None:
         frame = bytearray(WIDTH * HEIGHT * 4)

@@ -97,7 +97,7 @@ async def stay(port: int, token: str, options: Any, seen: Seen, mine: int) -> No
             sender = await asyncio.wait_for(native._publish(room), call.PATIENCE)
             await gone.wait()
             sender.cancel()
-        except (TimeoutError, rtc.ConnectError, rtc.room.ConnectError, OSError):
+        except (TimeoutError, *native.refusals()):
             pass
         await asyncio.gather(asyncio.wait_for(room.disconnect(), 5), return_exceptions=True)
         await asyncio.sleep(STEP)
