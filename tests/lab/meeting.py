@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,37 +25,24 @@ from socle.probe import call, native
 from socle.probe.call import Door
 from socle.probe.tunnel import tunnel
 from tests.conftest import ROOT
+from tests.lab.moments import Moments
 
 STEP = 0.2  # seconds between two looks
 FRESH = 1.0  # seconds since a participant last got a picture
 
 
-class Meeting:
-    """What the call's process said so far: the moments at which both saw each other."""
+class Meeting(Moments):
+    """The moments at which both saw each other, as the call's process says them."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.moments: list[float] = []
-        self._more = threading.Condition()
+        super().__init__()
         self._process = process
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
-            with self._more:
-                self.moments.append(float(line))
-                self._more.notify_all()
-
-    def seen(self, since: float, patience: float) -> None:
-        """Waits until both see each other at a moment after `since`."""
-        with self._more:
-            came = self._more.wait_for(lambda: bool(self.moments) and self.moments[-1] > since, patience)
-        assert came, f"nobody is seen, {patience} s after the fault"
-
-    def silence(self, since: float) -> float:
-        """The longest time, in seconds, in which one of them did not see the other."""
-        times = [since, *(moment for moment in self.moments if moment > since), time.monotonic()]
-        return max(after - before for before, after in pairwise(times))
+            self.add(float(line))
 
 
 @contextmanager
@@ -72,7 +58,7 @@ def meeting(door: Door, ca: Path, tokens: tuple[str, str], relays: dict[str, Any
     process.stdin.flush()
     try:
         held = Meeting(process)
-        held.seen(0, 60)
+        held.first(60)
         yield held
     finally:
         process.send_signal(signal.SIGKILL)

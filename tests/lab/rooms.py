@@ -9,25 +9,24 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 
 import requests
 
+from tests.lab.moments import Moments
 from tests.lab.people import Browser
 
 PACE = 0.2  # seconds between two rooms
 UNHURT = 201
 
 
-class Rooms:
-    """`made`: identifiers of the rooms that were acknowledged; `moments`: when (of the machine's monotonic clock)."""
+class Rooms(Moments):
+    """When a room was acknowledged. `made`: their identifiers; `refused`: what was answered, or raised, instead."""
 
     def __init__(self, browser: Browser) -> None:
+        super().__init__()
         self.made: list[str] = []
-        self.moments: list[float] = []
-        self.refused: set[str] = set()  # what was answered or raised instead
+        self.refused: set[str] = set()
         self._browser = browser
-        self._more = threading.Condition()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
@@ -44,21 +43,8 @@ class Rooms:
             if answer.status_code != UNHURT:
                 self.refused.add(str(answer.status_code))
                 continue
-            with self._more:
-                self.made.append(answer.json()["id"])
-                self.moments.append(time.monotonic())
-                self._more.notify_all()
-
-    def written(self, since: float, patience: float) -> None:
-        """Waits until a room is acknowledged at a moment after `since`."""
-        with self._more:
-            came = self._more.wait_for(lambda: bool(self.moments) and self.moments[-1] > since, patience)
-        assert came, f"no room is made, {patience} s after the fault: {self.refused}"
-
-    def silence(self, since: float) -> float:
-        """The longest time, in seconds, between two rooms."""
-        times = [since, *(moment for moment in self.moments if moment > since), time.monotonic()]
-        return max(after - before for before, after in pairwise(times))
+            self.made.append(answer.json()["id"])
+            self.add(time.monotonic())
 
     def lost(self) -> list[str]:
         """Rooms that were acknowledged, and are not there."""
@@ -74,7 +60,7 @@ def rooms(browser: Browser) -> Iterator[Rooms]:
     """Rooms are made until the block ends."""
     held = Rooms(browser)
     try:
-        held.written(0, 30)
+        held.first(30)
         yield held
     finally:
         held.end()
