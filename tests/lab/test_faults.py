@@ -7,17 +7,20 @@ the node does its job again, and `socle verify` finds nothing.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from socle.engine import access, deploy, workspace
+from socle.errors import NodeError
 from socle.lab import access as handed
 from socle.lab import images, wiring
 from socle.nodes import certificates, run, vault
@@ -29,11 +32,12 @@ from socle.stack.load import LoadedStack
 from socle.topology import Topology, derive
 from socle.topology.model import Node
 from tests.conftest import ROOT
+from tests.integration.nodes import until
 from tests.lab import breaking
 from tests.lab.conftest import Deployment, in_its_folders, made, provider
 from tests.lab.meeting import Meeting, meeting
 from tests.lab.people import Browser
-from tests.lab.rooms import Rooms, rooms
+from tests.lab.rooms import UNHURT, Rooms, rooms
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -91,9 +95,12 @@ class Service:
                      if line.startswith(f"{protocol}:")]  # fmt: skip
         return int(row[head.index(column)])
 
+    def sql(self, node: str, command: str) -> str:
+        return self.ask(node, "sudo", "-u", "postgres", "psql", "-tAc", shlex.quote(command))
+
     def leads_database(self) -> str:
-        asked = ("sudo", "-u", "postgres", "psql", "-tAc", "'select pg_is_in_recovery()'")
-        (leader,) = [node for node in self.stack.nodes("database") if self.ask(node, *asked) == "f"]
+        asked = "select pg_is_in_recovery()"
+        (leader,) = [node for node in self.stack.nodes("database") if self.sql(node, asked) == "f"]
         return leader
 
     def leads(self, tier: str) -> str:
@@ -138,7 +145,7 @@ def service(stack: Deployment) -> Service:
 def call_of(service: Service, relayed: bool) -> dict[str, Any]:
     """What `meeting` needs: a room of Visio's, and two tokens for it. `relayed`: over UDP, by any relay."""
     topology, outputs = service.topology, service.outputs
-    room = service.users[0].posted("rooms/", {"name": f"Réunion {time.monotonic()}"}).json()["id"]
+    room = made_room(service)
     tokens = tuple(user.asked(f"rooms/{room}/").json()["livekit"]["token"] for user in service.users)
     (front,) = topology.fronts
     door = Door(topology.record("signalling").fqdn, outputs.fronts[front.name], topology.flows.get("https").port)
@@ -210,6 +217,22 @@ def test_a_host_dies(service: Service, tier: str) -> None:
     service.proven(node)
 
 
+def test_a_media_node_is_drained_and_no_call_is_cut(service: Service) -> None:
+    with under_way(service, "the call's media node is drained") as held:
+        node = WHO["media"](service)
+        held.begin()
+        drain = service.stack.start("drain", NAME, node)
+        held.go_on()
+        assert drain.poll() is None, "it did not wait for who meets there"
+    said, _ = drain.communicate(timeout=300)
+    assert drain.returncode == 0, said
+    with pytest.raises(NodeError):
+        service.works(node)
+    with service.deployed() as (loaded, whole):
+        run.play(loaded, service.topology, whole, service.cloud, "site.yml", limit=[node])
+    service.proven(node)
+
+
 def test_one_zone_and_the_others_do_not_reach_each_other(service: Service) -> None:
     nodes = {node.name: node.zone for node in service.topology.nodes}
     apart = [node for node, zone in nodes.items() if zone == "zone-1"]
@@ -265,6 +288,24 @@ def test_certificates_that_are_about_to_end_are_made_anew_and_nobody_notices(
         held.begin()
         service.stack.socle("up", NAME, "--yes", timeout=2400)
     service.proven(*(node.name for node in service.topology.nodes))
+
+
+def test_the_database_of_a_moment_comes_back(service: Service) -> None:
+    kept, moment, gone = made_room(service), datetime.now(UTC).isoformat(), made_room(service)
+    leader = service.leads_database()
+    segment = service.sql(leader, "select pg_walfile_name(pg_switch_wal())")
+    archived = f"select last_archived_wal >= '{segment}' from pg_stat_archiver"
+    until(lambda: service.sql(leader, archived) == "t", "the backup of the last row", PATIENCE)
+    service.stack.socle("restore", NAME, "--to", moment, "--name", NAME, timeout=1200)
+    found = [service.users[0].asked(f"rooms/{room}/").status_code for room in (kept, gone)]
+    assert found == [200, 404]
+    service.proven(*service.stack.nodes("database"))
+
+
+def made_room(service: Service) -> str:
+    made = service.users[0].posted("rooms/", {"name": f"Réunion {time.monotonic()}"})
+    assert made.status_code == UNHURT, made.text
+    return str(made.json()["id"])
 
 
 def test_every_node_starts_anew_in_turn(service: Service) -> None:

@@ -1,0 +1,109 @@
+"""What an auditor asks of nodes that carry calls: no journal complains, no secret is for everyone, no TLS is weak."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from socle.lab import access
+from socle.nodes import vault
+from socle.stack import load_stack
+from socle.topology import derive
+from tests.lab.conftest import SOCLE, Deployment, in_its_folders, made
+from tests.lab.test_path import hidden
+
+pytestmark = pytest.mark.lab
+
+# Unit -> what it may say, and why that is no complaint.
+KNOWN = {
+    r"visio-(backend|worker)\.service": {r" INFO\b|: INFO/": "all that it says goes to its standard error"},
+}
+READABLE = ("/etc", "/home", "/opt", "/root", "/run", "/srv", "/tmp", "/usr/local", "/var", "/proc/[0-9]*/cmdline",
+            "/proc/[0-9]*/environ")  # fmt: skip
+ABOVE_LOW = ("MEDIUM", "HIGH", "CRITICAL")
+# Findings that are no weakness here: of the lab's authority, which is nobody's but the lab's.
+OF_THE_LAB: dict[str, str] = {}
+
+
+def on(stack: Deployment, node: str, command: str, given: str = "") -> str:
+    """What a command says there; `given` is its standard input, where no list of processes shows it."""
+    done = subprocess.run(
+        [str(SOCLE), "ssh", stack.name, node, "sudo", "sh", "-c", shlex.quote(command)],
+        env=stack.env, input=given, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{node}: {done.stderr}"
+    return done.stdout
+
+
+def complaints(lines: Iterable[str]) -> dict[str, set[str]]:
+    """Unit -> what it said, of warnings and worse, that is not known."""
+    found: dict[str, set[str]] = {}
+    for line in lines:
+        entry = json.loads(line)
+        unit = str(entry.get("_SYSTEMD_UNIT") or entry.get("SYSLOG_IDENTIFIER") or "kernel")
+        said = str(entry.get("MESSAGE"))
+        if not any(
+            re.search(known, said) for name, all_of in KNOWN.items() if re.fullmatch(name, unit) for known in all_of
+        ):
+            found.setdefault(unit, set()).add(said[:160])
+    return found
+
+
+def test_no_journal_complains_while_people_meet(deployed: Deployment) -> None:
+    noisy: dict[str, Any] = {}
+    since = int(time.time())
+    deployed.socle("verify", deployed.name)
+    look = f"journalctl --priority warning --since @{since} --output json --no-pager"
+    for node in derive(load_stack(str(deployed.file))).nodes:
+        if found := complaints(on(deployed, node.name, look).splitlines()):
+            noisy[node.name] = found
+    assert not noisy, json.dumps(noisy, indent=1, default=sorted, ensure_ascii=False)
+
+
+def test_no_secret_is_for_everyone_to_read(deployed: Deployment) -> None:
+    """Looked for as the user nobody; a file with one, that is put there for everyone, is found."""
+    with in_its_folders(deployed):
+        needles = "".join(f"{part}\n" for value in vault.read_vault(deployed.name).values() for part in hidden(value))
+    nobody = "setpriv --reuid nobody --regid nogroup --clear-groups"
+    look = f"{nobody} grep -rlsIF -f - {' '.join(READABLE)} || test $? -lt 3"
+    for node in derive(load_stack(str(deployed.file))).nodes:
+        assert on(deployed, node.name, look, needles) == "", node.name
+    planted, node = "/var/tmp/planted", deployed.nodes("media")[0]
+    on(deployed, node, f"cat >{planted}; chmod 644 {planted}", needles.splitlines()[0])
+    try:
+        assert on(deployed, node, look, needles).split() == [planted]
+    finally:
+        on(deployed, node, f"rm {planted}")
+
+
+@pytest.mark.nightly
+def test_tls_has_no_finding_above_low(deployed: Deployment, tmp_path: Path) -> None:
+    """testssl.sh, at every edge and every relay."""
+    assert shutil.which("testssl"), "apt-get install testssl.sh"
+    topology, outputs = derive(load_stack(str(deployed.file))), made(deployed)
+    (front,) = topology.fronts
+    doors = [(topology.record("visio").fqdn, outputs.fronts[front.name], topology.flows.get("https").port)]
+    for node in topology.tier("turn").nodes:
+        name = topology.record("turn").fqdn
+        doors.append((name, str(outputs[node.name].floating_address), topology.flows.get("turn-tls").port))
+    worse = {}
+    for name, address, port in doors:
+        report = tmp_path / f"{address}.json"
+        asked = ["testssl", "--quiet", "--color", "0", "--warnings", "off", "--add-ca", str(access.CERTIFICATE)]
+        asked += ["--jsonfile", str(report), "--ip", str(address), f"{name}:{port}"]
+        subprocess.run(asked, capture_output=True, timeout=900, check=False)
+        found = json.loads(report.read_text(encoding="utf-8"))
+        assert any(one["id"] == "TLS1_3" and one["severity"] == "OK" for one in found), "it was not judged"
+        for one in found:
+            if one["severity"] in ABOVE_LOW and one["id"] not in OF_THE_LAB:
+                worse[f"{name} {address}:{port} {one['id']}"] = one["finding"]
+    assert not worse, json.dumps(worse, indent=1)
