@@ -87,14 +87,17 @@ def mirror_down(deployed: Deployment) -> Iterator[Callable[[], None]]:
     serve("start")
 
 
-def test_without_a_mirror_a_node_lacks_its_package_and_gets_it_by_the_next_run(
+def test_without_a_mirror_nothing_is_begun_and_the_next_run_fetches_what_lacks(
     deployed: Deployment, configure: Configure, mirror_down: Callable[[], None]
 ) -> None:
     media, relay = deployed.nodes("media")[0], deployed.nodes("turn")[0]
+    before = process(deployed, media, "livekit")
     deployed.socle("ssh", deployed.name, relay, "sudo", "dpkg", "--remove", "--force-depends", PACKAGE)
     why = refused(configure, media, relay)
-    assert set(why) == {relay}
-    assert PACKAGE in why[relay]
+    assert set(why) == {media, relay}
+    for reason in why.values():
+        assert "Reach the packages" in reason
+    assert process(deployed, media, "livekit") == before
     mirror_down()
     assert configure(media, relay).changed
 

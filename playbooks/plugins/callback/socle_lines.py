@@ -55,8 +55,8 @@ class CallbackModule(CallbackBase):
 
 
 def _reason(data: Any) -> str:
-    """What the module said last; a command's own error says more than 'non-zero return code'."""
-    said = str(data.get("msg", "")).strip()
+    """What the module said last, in one line; a command's own error says more than 'non-zero return code'."""
+    said = " ".join(str(data.get("msg", "")).split())
     error = str(data.get("stderr") or data.get("module_stderr") or "").strip()
     if "results" in data:
         failed = [_reason(item) for item in data["results"] if item.get("failed")]
