@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 CHECKOV := .venv-checkov
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: demo test check lint types unit laws lab-test nightly bench docs setup checkov browser lock clean help
+.PHONY: demo test check lint types unit laws lab-test nightly bench docs setup checkov auditors browser lock clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -34,6 +34,11 @@ browser:
 	  command -v npm >/dev/null || missing="$$missing npm"; \
 	  if [ -n "$$missing" ]; then { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends $$missing; } || \
 	  echo "no browser: calls are made by the native client" >&2; fi
+
+# What looks at TLS from outside, as a reviewer's own tool does.
+auditors:
+	@command -v testssl >/dev/null || \
+	  { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends testssl.sh; }
 
 # checkov, for `socle check --second-opinion`: an environment of its own, since it clashes with Pulumi's.
 checkov: $(CHECKOV)/.ready
@@ -74,7 +79,7 @@ lab-test: setup browser
 	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up --for demo && wait $$engine
 	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q -m "not nightly" tests/lab
 
-nightly: test
+nightly: test auditors
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -q -n 2 tests/laws/test_generated_files.py tests/laws/test_sizing.py
 	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q -m nightly tests/lab
 	$(BIN)/pytest -q tests/integration

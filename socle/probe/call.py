@@ -74,10 +74,16 @@ def token(key: str, secret: str, who: str, room: str) -> str:
     return str(api.AccessToken(key, secret).with_identity(who).with_grants(grants).to_jwt())
 
 
+def own_room() -> str:
+    """Nobody else's. LiveKit tells Visio of every room; those that begin so it leaves alone (its own setting
+    CONNECTION_TEST_ROOM_PREFIX), where any other that it has not made is an error."""
+    return f"connection-test-{secrets.token_hex(6)}"
+
+
 def plan(target: Target, path: Path_, edge: Spot, relay: Spot | None, *, seconds: float = MEDIA_SECONDS) -> CallPlan:
     """A call of its own room. Needs public addresses of the edge and, when relayed, of the relay."""
     topology = target.topology
-    room = f"probe-{secrets.token_hex(6)}"
+    room = own_room()
     tokens = [token(target.api_key, target.api_secret, who, room) for who in ("probe-a", "probe-b")]
     signalling = Door(topology.record("signalling").fqdn, edge.public or "", topology.flows.get("https").port)
     base = CallPlan(

@@ -12,7 +12,7 @@ from typing import Any
 
 from socle.messages import _
 from socle.probe import flows, names, ports, relay, sockets
-from socle.probe.call import Client, Door, plan, token
+from socle.probe.call import Client, Door, own_room, plan, token
 from socle.probe.diagnose import Cause, causes
 from socle.probe.model import CallResult, Check, Outcome, Spot, Target, worst
 from socle.probe.signalling import announced
@@ -78,7 +78,7 @@ def _signalling(target: Target) -> list[Check]:
     """By each front: a join is answered, and announces no ICE server but the stack's own."""
     record, own = target.topology.record("signalling"), target.topology.record("turn").fqdn
     port = target.topology.flows.get("https").port
-    pass_ = token(target.api_key, target.api_secret, "probe-join", "probe-join")
+    pass_ = token(target.api_key, target.api_secret, "probe-join", own_room())
     found = []
     for spot in target.doors("edge"):
         seen = announced(Door(record.fqdn, spot.public or "", port), pass_, target.ca)
