@@ -23,7 +23,11 @@ PLUGINS = ROOT / "playbooks" / "plugins"
 
 
 def loaded_plugin(path: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(Path(path).stem, PLUGINS / path)
+    return loaded(PLUGINS / path)
+
+
+def loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -131,11 +135,20 @@ def test_the_callback_says_what_changed_and_never_the_arguments() -> None:
     assert event("v2_runner_on_ok", {"stdout": "{}"}, ("facts",))["event"] == "facts"
 
 
-def test_the_facts_script_describes_this_machine(tmp_path: Path) -> None:
-    file = tmp_path / "x"
-    file.write_text("abc")
-    script = ROOT / "playbooks" / "roles" / "base" / "files" / "facts.py"
-    done = subprocess.run([sys.executable, str(script), str(file)], capture_output=True, text=True, check=True)
-    facts = json.loads(done.stdout)
+def test_the_facts_script_describes_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What has more rights, or is anybody's, is looked for in a folder: the files of a machine are many."""
+    file, program, loose = tmp_path / "x", tmp_path / "program", tmp_path / "loose"
+    for made, mode in ((file, 0o644), (program, 0o4755), (loose, 0o666)):
+        made.write_text("abc")
+        made.chmod(mode)
+    script = loaded(ROOT / "playbooks" / "roles" / "base" / "files" / "facts.py")
+    monkeypatch.setattr(script, "ROOT", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["facts.py", str(file)])
+    script.main()
+    facts = json.loads(capsys.readouterr().out)
     assert facts["files"][str(file)]["sha256"].startswith("ba7816bf")
     assert {"sockets", "sshd", "failed_units", "sysctl", "time", "packages", "container"} <= set(facts)
+    assert facts["hardening"]["privileged"] == [str(program)]
+    assert facts["hardening"]["loose"] == [str(loose)]

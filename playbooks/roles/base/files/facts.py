@@ -33,6 +33,7 @@ TLS = ("/etc/nginx/tls", "/etc/turnserver", "/etc/valkey/tls", "/etc/patroni/tls
        "/etc/prometheus/tls", "/etc/prometheus/client")
 COLLECTED = "/var/log/collected"  # on a log node: node/day.log
 PACKAGE_SOURCES = "/etc/apt/sources.list.d/*.sources"
+ROOT = "/"  # where files are looked for
 PATIENCE = 2  # seconds for a connection; what is dropped never answers
 
 
@@ -209,7 +210,7 @@ def audit():
 def on_disk():
     """On the root file system, images of containers left out: `s`, programs with other rights than their caller's, and
     `l`, files that are nobody's or anybody's. None where it could not be looked for."""
-    command = ("find", "/", "-xdev", "-path", "/var/lib/containers", "-prune",
+    command = ("find", ROOT, "-xdev", "-path", "/var/lib/containers", "-prune",
                "-o", "-type", "f", "-perm", "/6000", "-printf", "s %p\\n",
                ",", "(", "-nouser", "-o", "-nogroup", ")", "-printf", "l %p\\n",
                ",", "-type", "f", "-perm", "-0002", "-printf", "l %p\\n",
