@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -41,3 +42,9 @@ def _(text: str) -> str:
 def in_language(text: str, code: str) -> str:
     """The sentence in a named language: a document's, whatever the terminal speaks."""
     return _catalogue(code).get(text, text)
+
+
+def some(names: Sequence[str], most: int) -> list[str]:
+    """The first names, and how many more there are."""
+    rest = len(names) - most
+    return list(names) if rest <= 0 else [*names[:most], _("and {count} more").format(count=rest)]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from socle import content, passphrase, paths
 from socle.errors import MachineError, NodeError
 from socle.files import write_file
-from socle.messages import _
+from socle.messages import _, some
 from socle.nodes import hostkeys, inventory, names, render, variables, vault
 from socle.nodes import outputs as program
 from socle.nodes.agent import Session, session
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 LOG = "ansible.log"
+SHOWN = 3  # of the files and units that one task changed; the log has all
 # What is begun so ends when this process is killed. A program of its own (util-linux): the engine's client has threads,
 # and Python code between fork and exec does not go with those.
 TIED = ("setpriv", "--pdeathsig", "TERM")
@@ -213,7 +214,7 @@ def _tail(log: Path, lines: int = 6) -> str:
 def _count(event: Mapping[str, Any], summary: Summary, say: Say) -> None:
     kind = event["event"]
     if kind == "changed":
-        detail = f" [{', '.join(event['detail'])}]" if event["detail"] else ""
+        detail = f" [{', '.join(some(event['detail'], SHOWN))}]" if event["detail"] else ""
         say(_("{node}: {task}{detail}").format(node=event["node"], task=event["task"], detail=detail))
     elif kind in ("failed", "unreachable"):
         reason = f"{event['task']} {event['reason']}" if kind == "failed" else event["reason"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from socle import __version__
 from socle.compare import Change, Difference, FlowChange, Kind, ResourceChange, Resources
-from socle.messages import _, language
+from socle.messages import _, language, some
 from socle.policy.catalogue import catalogue
 from socle.report.dossier import STANDINGS
 from socle.stack.revision import Origin
@@ -171,12 +171,6 @@ def _input(changes: Sequence[Change]) -> str:
 def title(token: str) -> str:
     """`openstack:compute/instance:Instance` -> `Instance`; a component or a provider keeps its whole token."""
     return token.rpartition(":")[2] if token.startswith("openstack:") else token
-
-
-def some(names: Sequence[str], most: int) -> list[str]:
-    """The first names, and how many more there are."""
-    rest = len(names) - most
-    return list(names) if rest <= 0 else [*names[:most], _("and {count} more").format(count=rest)]
 
 
 def verdict(change: Change) -> tuple[str, str, str, str]:

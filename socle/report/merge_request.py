@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from socle.compare import Change, Difference
-from socle.messages import _
-from socle.report.difference import counts, flows, groups, notes, place, read_from, some, value, verdict
+from socle.messages import _, some
+from socle.report.difference import counts, flows, groups, notes, place, read_from, value, verdict
 
 BAR = r"\|"  # inside a table, also inside its code
 SHOWN = 10  # names of one group: a forge cuts comments that grow too long

@@ -46,3 +46,11 @@ def test_nodes_that_wait_for_another_do_not_keep_it_from_its_work(
     assert not [event for event in events if event["event"] == "failed"]
     assert events[-1]["event"] == "end"
     assert set(events[-1]["nodes"]) == set(names)
+
+
+def test_of_many_files_that_a_task_wrote_the_first_are_said() -> None:
+    said: list[str] = []
+    written = [f"/etc/{number}" for number in range(9)]
+    event = {"event": "changed", "node": "demo-edge", "task": "Write.", "detail": written}
+    run._count(event, run.Summary(), said.append)
+    assert said == ["demo-edge: Write. [/etc/0, /etc/1, /etc/2, and 6 more]"]
