@@ -251,10 +251,10 @@ def test_each_sentence_has_one_french() -> None:
     assert not [text for text, count in twice.items() if count > 1]
 
 
-@pytest.mark.parametrize("english", sorted(FRENCH))
-def test_both_languages_carry_the_same_values(english: str) -> None:
+def test_both_languages_carry_the_same_values() -> None:
     kept = re.compile(r"{[^}]*}|`[^`]*`|--[a-z-]+|\bSOCLE_[A-Z_]+")
-    assert sorted(kept.findall(english)) == sorted(kept.findall(FRENCH[english]))
+    other = [one for one in FRENCH if sorted(kept.findall(one)) != sorted(kept.findall(FRENCH[one]))]
+    assert not other
 
 
 def test_every_translated_value_has_a_declared_source() -> None:
