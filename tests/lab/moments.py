@@ -7,13 +7,14 @@ import time
 from itertools import pairwise
 
 STEADY = 10.0  # seconds without a gap, after which it goes on
-GAP = 2.0  # seconds; a shorter one is the machine's
+GAP = 2.0  # seconds; a shorter one is nobody's fault
 
 
 class Moments:
     """Times of the machine's monotonic clock, in seconds."""
 
     def __init__(self) -> None:
+        self.gap = GAP
         self._times: list[float] = []
         self._more = threading.Condition()
 
@@ -24,6 +25,10 @@ class Moments:
 
     def after(self, since: float) -> list[float]:
         return [moment for moment in self._times if moment > since]
+
+    def usual(self, since: float) -> None:
+        """Nothing was broken since then: a gap up to twice the longest one is the busy machine's."""
+        self.gap = max(GAP, 2 * self.silence(since))
 
     def first(self, patience: float) -> None:
         with self._more:
@@ -38,7 +43,7 @@ class Moments:
     def _works(self, since: float) -> bool:
         began = since
         for before, now in pairwise([since, *self.after(since)]):
-            if now - before > GAP:
+            if now - before > self.gap:
                 began = now
             if now - began > STEADY:
                 return True
