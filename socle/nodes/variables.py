@@ -73,6 +73,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
         "operator": {"name": loaded.cloud.images[system].user, "public_key": public_key},
         "images": {name: image.pinned or image.tagged for name, image in images(loaded, topology).items()},
         "trust": trust,
+        "public_issuer": loaded.stack.certificates.issuer == "acme",
     }
 
 
