@@ -81,7 +81,11 @@ def test_an_authority_without_end_is_an_error() -> None:
 
 
 def test_issuers_of_caa_records() -> None:
-    records = ['0 issue "authority.example; validationmethods=dns-01"', '0 issuewild ";"', '0 iodef "mailto:a@b.example"']
+    records = [
+        '0 issue "authority.example; validationmethods=dns-01"',
+        '0 issuewild ";"',
+        '0 iodef "mailto:a@b.example"',
+    ]
     assert challenges.issuers(records) == ["authority.example"]
     assert challenges.issuers(['0 issue ";"']) == [""]
 
