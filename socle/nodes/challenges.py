@@ -33,8 +33,10 @@ class Challenges(Protocol):
         they allow nobody."""
 
 
-def challenges(loaded: LoadedStack, domain: str, cloud: Connection) -> Challenges:
-    """`load` refuses the third way, a zone file that is handed over."""
+def challenges(loaded: LoadedStack, domain: str, cloud: Connection) -> Challenges | None:
+    """None where no authority asks for proofs. `load` refuses the third way, a zone file that is handed over."""
+    if loaded.stack.certificates.issuer != "acme":
+        return None
     return OfServer(loaded, domain) if loaded.cloud.dns.update == "rfc2136" else OfDesignate(loaded, domain, cloud)
 
 

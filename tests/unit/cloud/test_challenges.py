@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from socle.errors import CloudError
 from socle.nodes import challenges
-from socle.nodes.challenges import OfDesignate
+from socle.nodes.challenges import OfDesignate, OfServer
+from socle.stack.cloud import DnsUpdate
 from socle.stack.load import LoadedStack
+from socle.stack.model import Certificates
 from tests.cloud import Answer, Cloud
 
 if TYPE_CHECKING:
@@ -82,3 +85,16 @@ def test_without_its_zone_there_is_no_proof(cloud: Cloud, dns: OfDesignate) -> N
     with pytest.raises(CloudError) as caught:
         dns.put(NAME, "proof")
     assert caught.value.code == "SOC-5302"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "update", "kind"),
+    [("acme", "designate", OfDesignate), ("acme", "rfc2136", OfServer), ("cloud", "zone-file", type(None))],
+)
+def test_proofs_are_shown_where_the_names_are_kept(
+    loaded: LoadedStack, connection: Connection, issuer: str, update: str, kind: type
+) -> None:
+    stack = loaded.stack.model_copy(update={"certificates": Certificates.model_construct(issuer=issuer)})
+    cloud = loaded.cloud.model_copy(update={"dns": DnsUpdate.model_construct(update=update)})
+    found = challenges.challenges(replace(loaded, stack=stack, cloud=cloud), "visio.exemple.example", connection)
+    assert isinstance(found, kind)
