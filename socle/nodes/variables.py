@@ -42,6 +42,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             "retention": stack.retention.model_dump(),
             "backup": stack.backup.model_dump(),
             "maintenance": maintenance(stack.maintenance),
+            "public_issuer": stack.certificates.issuer == "acme",  # of what browsers see; else `trust` is
         },
         "names": {
             **{name: topology.record(name).fqdn for name in ("visio", "signalling", "turn")},
@@ -73,7 +74,6 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
         "operator": {"name": loaded.cloud.images[system].user, "public_key": public_key},
         "images": {name: image.pinned or image.tagged for name, image in images(loaded, topology).items()},
         "trust": trust,
-        "public_issuer": loaded.stack.certificates.issuer == "acme",
     }
 
 

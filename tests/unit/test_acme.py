@@ -10,7 +10,7 @@ import pytest
 from acme import errors, messages
 
 from socle.errors import InputError
-from socle.nodes import acme, challenges, handed
+from socle.nodes import acme, challenges, handed, render
 from socle.stack import load_stack
 from socle.stack.load import LoadedStack
 from socle.topology import derive
@@ -118,3 +118,10 @@ def test_what_is_secret_is_not_in_a_text() -> None:
     account = acme.Account(acme.new_account_key(), "bound")
     assert "PRIVATE" not in repr(account)
     assert "bound" not in repr(account)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_monitoring_trusts_who_signs_what_browsers_see(stack_file: Callable[..., Path], own: bool) -> None:
+    asked = load_stack(str(stack_file(certificates=None if own else ASKED)))
+    text = render.render(asked, derive(asked))["monitoring", "/etc/prometheus/blackbox.yml"]
+    assert ("ca_file" in text) is own
