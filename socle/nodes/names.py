@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from socle import paths
@@ -116,13 +116,29 @@ def _zone(domain: str, server: str, at: int) -> str:
     raise CloudError("SOC-5302", "the name server holds no zone of: {domain}", domain=domain)
 
 
-def asked(loaded: LoadedStack, name: str, kind: str) -> list[str]:
-    """What the name server answers, each as a zone file has it. Raises CloudError."""
+def servers(loaded: LoadedStack, domain: str) -> set[str]:
+    """Addresses of all that the domain's zone names, as far as they resolve: where others ask. Raises CloudError."""
+    import dns.exception
+    import dns.resolver
+
+    found, server = set[str](), str(loaded.cloud.dns.server)
+    with _reached(server):
+        zone = _zone(domain, server, port("names"))
+    for name in asked(loaded, zone, "NS"):
+        known = asked(loaded, name, "A")
+        with suppress(dns.exception.DNSException):
+            known = known or [item.to_text() for item in dns.resolver.resolve(name, "A", lifetime=5)]
+        found |= set(known)
+    return found
+
+
+def asked(loaded: LoadedStack, name: str, kind: str, at: str = "") -> list[str]:
+    """What the name server answers, or another one, each as a zone file has it. Raises CloudError."""
     import dns.message
     import dns.query
     import dns.rdatatype
 
-    server, wanted = str(loaded.cloud.dns.server), dns.rdatatype.from_text(kind)
+    server, wanted = at or str(loaded.cloud.dns.server), dns.rdatatype.from_text(kind)
     with _reached(server):
         answer = dns.query.udp(dns.message.make_query(name, wanted), server, timeout=5, port=port("names"))
     return [item.to_text() for rrset in answer.answer if rrset.rdtype == wanted for item in rrset]

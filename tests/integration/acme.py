@@ -33,6 +33,7 @@ from tests.integration.machine import NEW_NETWORK, made_once
 from tests.integration.nodes import ROOT, sh, until
 
 MODULE = Path(__file__).with_name("pebble")
+SECOND = "127.0.0.2"  # a name server that the zone names too
 AT = "127.0.0.1"  # of a network that holds nothing else: port 53 is what the stack's flows say
 DIRECTORY, MANAGEMENT = f"https://{AT}:14000/dir", f"{AT}:15000"
 CUSTOMER = {"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}
@@ -87,6 +88,7 @@ def own_network() -> Iterator[None]:
             raise OSError(ctypes.get_errno(), "unshare")
         try:
             sh("ip", "link", "set", "lo", "up")
+            sh("ip", "addr", "add", f"{SECOND}/8", "dev", "lo")
             yield
         finally:
             if libc.setns(before.fileno(), NEW_NETWORK):
@@ -105,17 +107,26 @@ class Authority:
 
     def names_answer(self) -> None:
         (self.folder / "named.conf").write_text(NAMED)
-        head = f"$TTL 1\n@ SOA ns.{ZONE}. hostmaster.{ZONE}. 1 300 60 86400 1\n@ NS ns.{ZONE}.\nns A {AT}\n"
+        head = f"$TTL 1\n@ SOA ns.{ZONE}. hostmaster.{ZONE}. 1 300 60 86400 1\n@ NS ns.{ZONE}.\n"
+        head += f"ns A {AT}\nsecond A {SECOND}\n"
         (self.folder / "zone").write_text(head)
         (self.folder / "dns.key").write_text(f'key "socle" {{ algorithm hmac-sha256; secret "{TSIG}"; }};\n')
         self._start("named", [*named(), "-g", "-c", str(self.folder / "named.conf")])
+        until(lambda: self._answers(AT), self._log("named"), 20)
 
-        def answers() -> bool:
-            with contextlib.suppress(dns.exception.DNSException):
-                return bool(dns.query.udp(dns.message.make_query(ZONE, "SOA"), AT, timeout=1).answer)
-            return False
+    def _answers(self, server: str) -> bool:
+        with contextlib.suppress(dns.exception.DNSException):
+            return bool(dns.query.udp(dns.message.make_query(ZONE, "SOA"), server, timeout=1).answer)
+        return False
 
-        until(answers, self._log("named"), 20)
+    def lags(self) -> None:
+        """The second name server answers, from a copy of the zone that nobody refreshes."""
+        folder = self.folder / "second"
+        folder.mkdir(exist_ok=True)
+        (folder / "zone").write_text((self.folder / "zone").read_text())
+        (folder / "named.conf").write_text(NAMED.replace(AT, SECOND).replace('directory "."', f'directory "{folder}"'))
+        self._start("second", [*named(), "-g", "-c", str(folder / "named.conf")])
+        until(lambda: self._answers(SECOND), self._log("second"), 20)
 
     def signs(self, *, customers: bool = False) -> None:
         """Anew: it has forgotten every account. `customers`: it serves those alone whom it gave a key."""

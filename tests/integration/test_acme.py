@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from socle import paths
 from socle.errors import CloudError
-from socle.nodes import certificates, names, vault
+from socle.nodes import certificates, challenges, names, vault
 from socle.nodes.challenges import OfServer
 from socle.nodes.vault import Vault
 from socle.stack.cloud import Issuer
@@ -210,3 +210,17 @@ def test_a_plan_asks_nobody(signing: Authority, asking: Asking) -> None:
     values = vault.open_vault(loaded, derive(loaded)).values
     assert not set(PUBLIC) & set(values)
     assert "acme_account_key" in values
+
+
+def test_a_proof_waits_for_every_name_server_of_the_zone(
+    signing: Authority, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(challenges, "SERVED_WITHIN", 3)
+    loaded = asking()
+    names.put(loaded, acme.ZONE, "NS", {acme.ZONE: [f"second.{acme.ZONE}."]})  # beside the first, which stays
+    signing.lags()
+    error = refused(loaded)
+    assert (error.code, "_acme-challenge." in error.message) == ("SOC-4410", True)
+    assert proofs(loaded) == []
+    signing.stop("second")
+    assert opened(loaded).values["edge_certificate"]["certificate"]  # who does not answer is the authority's to judge
