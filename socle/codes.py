@@ -95,6 +95,10 @@ CODES: dict[str, Code] = {
         "Only the mirror nodes reach servers outside, so the cloud file must say where the log collector answers them.",
         "Write surroundings.logs in the cloud file, with the name that monitoring.logs_to has.",
     ),
+    "SOC-1230": Code(
+        "An ACME authority looks for proofs in the DNS, where nobody but a person writes.",
+        "Let the cloud file say how records are made (dns.update), or have certificates handed over.",
+    ),
     "SOC-1301": Code("The plan file cannot be read.", "Make a new plan: `socle plan`."),
     "SOC-1302": Code("The file is no plan, or another version of Socle made it.", "Make a new plan: `socle plan`."),
     "SOC-1303": Code("The plan was edited after it was made.", "Make a new plan and have it reviewed again."),
@@ -248,6 +252,35 @@ CODES: dict[str, Code] = {
         "Do not deploy from it; ask the registry's administrator.",
     ),
     "SOC-4309": Code("The registry refuses what was asked.", "Its own words are in the error."),
+    "SOC-4401": Code(
+        "The ACME directory does not answer, is not trusted, or is none.",
+        "Check certificates.directory, and that this machine reaches it.",
+    ),
+    "SOC-4402": Code("The ACME authority refuses the account.", "Its own words are in the error."),
+    "SOC-4403": Code(
+        "The ACME authority knows accounts of its customers alone (external account binding).",
+        "Write certificates.external_account, and hand over the HMAC key as the authority gave it.",
+    ),
+    "SOC-4404": Code(
+        "The ACME authority looked for the proof in the DNS and did not find it.",
+        "The zone's name servers must answer the authority; then run `socle up` again.",
+    ),
+    "SOC-4405": Code(
+        "The ACME authority allows fewer certificates than were asked for.",
+        "Wait until the moment that the error names, then run `socle up` again.",
+    ),
+    "SOC-4406": Code(
+        "CAA records or certificates.caa let another authority sign than the one of the ACME directory.",
+        "Make certificates.caa and the zone's CAA records name the same authority.",
+    ),
+    "SOC-4408": Code("The ACME authority refuses what was asked.", "Its own words are in the error."),
+    "SOC-4409": Code("The ACME authority took too long.", "Run `socle up` again."),
+    "SOC-4410": Code(
+        "A name server took a record and does not serve it.", "Check the zone's name servers, then `socle up` again."
+    ),
+    "SOC-4411": Code(
+        "The ACME authority answered with a certificate of another key or of other names.", "Ask the authority."
+    ),
     "SOC-5001": Code("The cloud program gave no address of these nodes.", "Run `socle up` again."),
     "SOC-5101": Code("A node's SSH host key is not on its console, so nobody connects to it.", _AGAIN),
     "SOC-5102": Code("ssh-agent did not start or refuses the key.", "Check that OpenSSH is installed."),

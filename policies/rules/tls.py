@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,10 @@ YEAR = 31_536_000  # seconds
 LONGEST_CERTIFICATE = 825  # days, TLS guide R25
 RENEW_BEFORE = 21  # days, our value
 WORLD_AUTHORITIES = ("letsencrypt", "zerossl", "buypass.com", "google", "digicert", "sectigo")
+UNION = (
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
+    "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+)  # fmt: skip
 
 
 @rule(
@@ -123,6 +128,11 @@ def a_declared_authority(_stack: targets.Whole, model: Model) -> Outcome:
     foreign = [name for name in WORLD_AUTHORITIES if any(f"{name}." in text.lower() for text in texts)]
     if foreign:
         return failed(f"a public authority outside the EU: {', '.join(foreign)}", wanted)
+    declared = model.loaded.stack.certificates
+    if declared.issuer == "acme":
+        known = next((name for name in WORLD_AUTHORITIES if f"{name}." in (declared.directory or "").lower()), "")
+        seen = f"an ACME authority in {declared.country}: {declared.directory}"
+        return judged(declared.country in UNION and not known, seen, f"{wanted}, established in the EU")
     issuer = model.loaded.cloud.certificates.issuer
     if issuer is None:
         return unknown(
@@ -139,6 +149,9 @@ def issued_by_a_declared_authority(endpoint: Any, model: Model) -> Outcome:
         return unknown(endpoint.why or "the issuer was not read", settled_in="runtime", expected=wanted)
     if "C=US" in str(issuer):
         return failed(issuer, wanted)
+    declared = model.loaded.stack.certificates
+    if declared.issuer == "acme":
+        return judged(f"C={declared.country}" in re.split(r"\s*,\s*", str(issuer)), issuer, f"C={declared.country}")
     if model.loaded.cloud.certificates.issuer is None:
         return unknown(issuer, settled_in="process", expected=wanted)
     return judged(True, issuer, wanted)

@@ -69,6 +69,8 @@ def _target(loaded: LoadedStack, topology: Topology, outputs: dict[str, Any]) ->
         raise NodeError("SOC-8304", "the vault lacks: {names}", hint=hint, names=", ".join(missing))
     issuer = cloud.certificates.issuer
     authority = issuer.certificate if issuer else cloud.ca_certificate
+    if loaded.stack.certificates.issuer == "acme":
+        authority = None  # the public ones, which browsers trust
     return Target(
         topology,
         tuple(

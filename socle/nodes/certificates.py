@@ -1,14 +1,19 @@
-"""Certificates of the stack's services: signed by the cloud's internal authority, or asked for by a CSR."""
+"""Certificates of the stack's services: signed by the cloud's internal authority, or asked for by a CSR.
+
+Those that browsers see may come from an ACME authority instead (`acme`); their pairs say from which directory.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from socle import paths
-from socle.errors import NodeError
+from socle.engine.build import say
+from socle.errors import CloudError, NodeError
 from socle.messages import _
 from socle.stack.load import LoadedStack
 from socle.topology.model import Secret
@@ -55,7 +60,62 @@ def _still_good(pair: Any, secret: Secret, now: datetime, loaded: LoadedStack) -
     issuer = loaded.cloud.certificates.issuer
     if issuer is not None and not _issued_by(chain[0], Path(issuer.certificate)):
         return False  # the authority was made anew
-    return expiry(pair) - now > RENEW_BEFORE and _names_of(chain[0]) == set(secret.names)
+    return _lasts(chain[0], now) and _names_of(chain[0]) == set(secret.names)
+
+
+def _lasts(certificate: x509.Certificate, now: datetime) -> bool:
+    """One that is good for less than ninety days is renewed when a third of them is left."""
+    until = certificate.not_valid_after_utc
+    return until - now > min(RENEW_BEFORE, (until - certificate.not_valid_before_utc) / 3)
+
+
+def by_acme(loaded: LoadedStack, secret: Secret) -> bool:
+    return secret.kind == "certificate" and secret.public and loaded.stack.certificates.issuer == "acme"
+
+
+def of_acme(
+    loaded: LoadedStack, secret: Secret, current: Any, now: datetime, obtain: Callable[[str], str]
+) -> dict[str, str]:
+    """`{key, certificate, directory}`. `obtain`: from a request to its chain, both in PEM.
+
+    A pair that is only near its end stays where the authority cannot renew it, and that is said. Raises CloudError.
+    """
+    from cryptography import x509
+
+    directory = loaded.stack.certificates.directory or ""
+    usable = False
+    if current and current.get("directory") == directory and current["certificate"]:
+        leaf = x509.load_pem_x509_certificate(current["certificate"].encode())
+        usable = _names_of(leaf) == set(secret.names) and leaf.not_valid_after_utc > now
+        if usable and _lasts(leaf, now):
+            return dict(current)
+    key = _pem(_new_key())
+    say(_("certificate of {names}: asking {directory}").format(names=", ".join(secret.names), directory=directory))
+    try:
+        chain = obtain(_request(secret, key))
+        _refuse_others(secret, key, chain, directory)
+    except CloudError as error:
+        if not usable:
+            raise
+        until = expiry(current).date().isoformat()
+        say("\n".join(error.lines()))
+        say(_("the certificate of {names} is kept, until {day}").format(names=", ".join(secret.names), day=until))
+        return dict(current)
+    return {"key": key, "certificate": chain, "directory": directory}
+
+
+def _refuse_others(secret: Secret, key: str, chain: str, directory: str) -> None:
+    """Raises CloudError for a certificate that is not the one that was asked for."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        leaf = x509.load_pem_x509_certificate(chain.encode())
+        asked = leaf.public_key() == load_pem_private_key(key.encode(), None).public_key()
+    except ValueError:
+        asked = False
+    if not asked or _names_of(leaf) != set(secret.names):
+        raise CloudError("SOC-4411", "the ACME authority signed something else: {directory}", directory=directory)
 
 
 def _issued_by(certificate: x509.Certificate, authority: Path) -> bool:
@@ -177,7 +237,9 @@ def _handed_over(loaded: LoadedStack, secret: Secret, current: Any, now: datetim
 
 def require_all(loaded: LoadedStack, secrets: tuple[Secret, ...], values: Any) -> None:
     """Raises CertificatesError with the requests to hand over, for the certificates that nobody has signed yet."""
-    missing = [s for s in secrets if s.kind == "certificate" and not values[s.name]["certificate"]]
+    missing = [
+        s for s in secrets if s.kind == "certificate" and not by_acme(loaded, s) and not values[s.name]["certificate"]
+    ]
     if not missing:
         return
     folder = paths.stack_dir(loaded.name) / "certificates"

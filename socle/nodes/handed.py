@@ -23,7 +23,11 @@ PARTS = {"key": "aws_access_key_id", "secret": "aws_secret_access_key"}
 
 
 def file_of(loaded: LoadedStack, secret: Secret) -> Path:
-    named = loaded.stack.identity.secret_file if secret.name == "oidc_client_secret" else None
+    account = loaded.stack.certificates.external_account
+    named = {
+        "oidc_client_secret": loaded.stack.identity.secret_file,
+        "acme_hmac": account.secret_file if account else None,
+    }.get(secret.name)
     return Path(named) if named else paths.stack_dir(loaded.name) / "handed-over" / secret.name
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from socle import paths
@@ -46,7 +48,17 @@ def zone_file(wanted: dict[str, list[str]]) -> str:
 
 
 def _update(loaded: LoadedStack, domain: str, wanted: dict[str, list[str]]) -> bool:
-    import dns.exception
+    if all(sorted(asked(loaded, one, "A")) == addresses for one, addresses in wanted.items()):
+        return False
+    put(loaded, domain, "A", wanted)
+    return True
+
+
+def put(loaded: LoadedStack, domain: str, kind: str, wanted: Mapping[str, Sequence[str]]) -> None:
+    """Name -> the values of its records of a kind, in place of those it has; none: it has none any more.
+
+    RFC 2136, in the zone of the domain. Raises CloudError.
+    """
     import dns.name
     import dns.query
     import dns.rcode
@@ -56,22 +68,15 @@ def _update(loaded: LoadedStack, domain: str, wanted: dict[str, list[str]]) -> b
     server = str(loaded.cloud.dns.server)
     name, algorithm, secret = _tsig(loaded)
     keyring = dns.tsigkeyring.from_text({name: secret})
-    at = port("names")
-    try:
-        zone = _zone(domain, server, at)
-        if all(_resolved(one, server, at) == addresses for one, addresses in wanted.items()):
-            return False
+    with _reached(server):
+        zone = _zone(domain, server, port("names"))
         change = dns.update.UpdateMessage(zone, keyring=keyring, keyalgorithm=algorithm)
-        for one, addresses in wanted.items():
-            relative = dns.name.from_text(one)
-            change.delete(relative, "A")
-            for address in addresses:
-                change.add(relative, TTL, "A", address)
-        answer = dns.query.tcp(change, server, timeout=10, port=at)
-    except (dns.exception.DNSException, OSError) as error:
-        raise CloudError(
-            "SOC-5301", "the name server cannot be updated: {server}", hint=str(error)[:200], server=server
-        ) from None
+        for one, values in wanted.items():
+            absolute = dns.name.from_text(one)
+            change.delete(absolute, kind)
+            for value in values:
+                change.add(absolute, TTL, kind, value)
+        answer = dns.query.tcp(change, server, timeout=10, port=port("names"))
     if answer.rcode() != dns.rcode.NOERROR:
         raise CloudError(
             "SOC-5302",
@@ -80,7 +85,18 @@ def _update(loaded: LoadedStack, domain: str, wanted: dict[str, list[str]]) -> b
             domain=domain,
             answer=dns.rcode.to_text(answer.rcode()),
         )
-    return True
+
+
+@contextmanager
+def _reached(server: str) -> Iterator[None]:
+    import dns.exception
+
+    try:
+        yield
+    except (dns.exception.DNSException, OSError) as error:
+        raise CloudError(
+            "SOC-5301", "the name server cannot be updated: {server}", hint=str(error)[:200], server=server
+        ) from None
 
 
 def _zone(domain: str, server: str, at: int) -> str:
@@ -100,13 +116,32 @@ def _zone(domain: str, server: str, at: int) -> str:
     raise CloudError("SOC-5302", "the name server holds no zone of: {domain}", domain=domain)
 
 
-def _resolved(name: str, server: str, at: int) -> list[str]:
+def servers(loaded: LoadedStack, domain: str) -> set[str]:
+    """Addresses of all that the domain's zone names, as far as they resolve: where others ask. Raises CloudError."""
+    import dns.exception
+    import dns.resolver
+
+    found, server = set[str](), str(loaded.cloud.dns.server)
+    with _reached(server):
+        zone = _zone(domain, server, port("names"))
+    for name in asked(loaded, zone, "NS"):
+        known = asked(loaded, name, "A")
+        with suppress(dns.exception.DNSException):
+            known = known or [item.to_text() for item in dns.resolver.resolve(name, "A", lifetime=5)]
+        found |= set(known)
+    return found
+
+
+def asked(loaded: LoadedStack, name: str, kind: str, at: str = "") -> list[str]:
+    """What the name server answers, or another one, each as a zone file has it. Raises CloudError."""
     import dns.message
     import dns.query
     import dns.rdatatype
 
-    answer = dns.query.udp(dns.message.make_query(name, dns.rdatatype.A), server, timeout=5, port=at)
-    return sorted(item.address for rrset in answer.answer if rrset.rdtype == dns.rdatatype.A for item in rrset)
+    server, wanted = at or str(loaded.cloud.dns.server), dns.rdatatype.from_text(kind)
+    with _reached(server):
+        answer = dns.query.udp(dns.message.make_query(name, wanted), server, timeout=5, port=port("names"))
+    return [item.to_text() for rrset in answer.answer if rrset.rdtype == wanted for item in rrset]
 
 
 def _tsig(loaded: LoadedStack) -> tuple[str, str, str]:

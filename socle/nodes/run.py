@@ -19,7 +19,7 @@ from socle import content, passphrase, paths
 from socle.errors import MachineError, NodeError
 from socle.files import write_file
 from socle.messages import _, some
-from socle.nodes import hostkeys, inventory, names, render, variables, vault
+from socle.nodes import challenges, hostkeys, inventory, names, render, variables, vault
 from socle.nodes import outputs as program
 from socle.nodes.agent import Session, session
 from socle.nodes.outputs import Outputs
@@ -123,7 +123,7 @@ Run = Callable[[str, Mapping[str, Any], Sequence[str]], Iterator[dict[str, Any]]
 def _ready(loaded: LoadedStack, topology: Topology, outputs: Mapping[str, Any], cloud: Connection) -> Iterator[Run]:
     """Secrets, pinned host keys, inventory and an agent with the deploy key; then playbooks can run."""
     nodes: Outputs = program.read(outputs, topology)
-    secrets = vault.open_vault(loaded, topology)
+    secrets = vault.open_vault(loaded, topology, dns=challenges.challenges(loaded, topology.domain, cloud))
     known_hosts = hostkeys.pin(loaded.name, nodes, console_of(cloud))
     file = inventory.write(loaded, topology, nodes, secrets.public_key, known_hosts)
     with session(secrets.private_key, file.with_name("ssh_config")) as ssh:

@@ -42,6 +42,7 @@ def common(loaded: LoadedStack, topology: Topology, outputs: Outputs, public_key
             "retention": stack.retention.model_dump(),
             "backup": stack.backup.model_dump(),
             "maintenance": maintenance(stack.maintenance),
+            "public_issuer": stack.certificates.issuer == "acme",  # of what browsers see; else `trust` is
         },
         "names": {
             **{name: topology.record(name).fqdn for name in ("visio", "signalling", "turn")},

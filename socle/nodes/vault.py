@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from socle import passphrase, paths
 from socle.errors import NodeError
 from socle.files import write_file
 from socle.messages import _
-from socle.nodes import certificates, handed, rotation
+from socle.nodes import acme, certificates, handed, rotation
+from socle.nodes.challenges import Challenges
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
 from socle.topology.model import Secret
@@ -54,16 +56,27 @@ def vault_file(stack: str) -> Path:
     return paths.stack_dir(stack) / "secrets.yml"
 
 
-def open_vault(loaded: LoadedStack, topology: Topology, now: datetime | None = None) -> Vault:
+def open_vault(
+    loaded: LoadedStack, topology: Topology, now: datetime | None = None, dns: Challenges | None = None
+) -> Vault:
     """The stack's secrets, after making those that are missing and renewing certificates near their end.
 
+    `dns`: where an ACME authority is shown proofs; without it (the zone is yet to be made) nobody asks one.
     Raises NodeError when the vault cannot be opened, CertificatesError when a certificate cannot be issued.
     """
     file = vault_file(loaded.name)
     before = read_vault(loaded.name)
     values = dict(before)
+    now = now or datetime.now(UTC)
     for secret in topology.secrets:
-        values[secret.name] = _value(loaded, secret, values.get(secret.name), now or datetime.now(UTC))
+        if not certificates.by_acme(loaded, secret):
+            values[secret.name] = _value(loaded, secret, values.get(secret.name), now)
+        elif dns:
+            account = acme.Account(values["acme_account_key"], values.get("acme_hmac", ""))
+            obtain = partial(acme.obtain, loaded, account, dns=dns)
+            values[secret.name] = certificates.of_acme(loaded, secret, values.get(secret.name), now, obtain)
+        else:
+            continue
         if values[secret.name] != before.get(secret.name):
             _write(file, values)  # at once: a certificate that is refused next must not lose a key made here
     certificates.require_all(loaded, topology.secrets, values)
@@ -108,6 +121,8 @@ def _value(loaded: LoadedStack, secret: Secret, current: Any, now: datetime) -> 
         return rotation.current_or_new(current, new_token, now)
     if current is not None:
         return current
+    if secret.kind == "account-key":
+        return acme.new_account_key()
     return _ssh_key(loaded.name) if secret.kind == "ssh-key" else new_token()
 
 

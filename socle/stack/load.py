@@ -188,10 +188,8 @@ def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc
                 where=doc.mark(("assumptions", key)),
                 key=key,
             )
-    if stack.certificates.issuer == "acme" and not (stack.certificates.directory and stack.certificates.country):
-        yield InputError(
-            "SOC-1212", "the issuer acme needs a directory and its country", where=doc.mark(("certificates",))
-        )
+    if stack.certificates.issuer == "acme":
+        yield from _acme_problems(stack, cloud, doc)
     for image in images_of(["media"]):  # of every stack; the others once its tiers are known
         if image not in release.images:
             yield InputError(
@@ -203,6 +201,20 @@ def _contradictions(name: str, stack: Stack, cloud: Cloud, release: Release, doc
         )
     if stack.identity.provider == "oidc" and not stack.identity.issuer:
         yield InputError("SOC-1207", "the provider oidc needs an issuer", where=doc.mark(("identity",)))
+
+
+def _acme_problems(stack: Stack, cloud: Cloud, doc: Document) -> Iterator[InputError]:
+    where = doc.mark(("certificates",))
+    if not (stack.certificates.directory and stack.certificates.country):
+        yield InputError("SOC-1212", "the issuer acme needs a directory and its country", where=where)
+    if cloud.dns.update == "zone-file":
+        yield InputError(
+            "SOC-1230",
+            "the issuer acme proves names by DNS, and the zone file of {cloud} is handed over by hand",
+            where=where,
+            hint=_("write dns.update: rfc2136 or designate in the cloud file, or another certificates.issuer"),
+            cloud=stack.cloud,
+        )
 
 
 def _address_problems(stack: Stack, cloud: Cloud, doc: Document) -> Iterator[InputError]:

@@ -185,6 +185,15 @@ class Identity(Section):
     ] = None
 
 
+class ExternalAccount(Section):
+    """What an ACME authority gave its customer, to know whose account asks (external account binding)."""
+
+    key_id: Line
+    secret_file: Annotated[
+        Line | None, Field(description="File with the HMAC key; default: handed-over/acme_hmac in the stack's folder")
+    ] = None
+
+
 class Certificates(Section):
     """Who signs the stack's public certificates."""
 
@@ -194,6 +203,9 @@ class Certificates(Section):
     ] = "cloud"
     directory: Annotated[str | None, Field(pattern=r"^https://", description="URL of the ACME directory")] = None
     country: Annotated[str | None, Field(pattern=COUNTRY, description="Where the ACME authority is established")] = None
+    external_account: Annotated[
+        ExternalAccount | None, Field(description="Where the ACME authority serves its customers alone")
+    ] = None
     caa: Annotated[
         Host | None,
         Field(description="Name of the one authority that may sign, in CAA records (ACME: meta.caaIdentities)"),

@@ -70,7 +70,7 @@ def derive(loaded: LoadedStack) -> Topology:
             Record(f"turn.{stack.domain}", "turn"),
             *(Record(f"sip.{stack.domain}", tier.name) for tier in tiers if tier.name == "telephony"),
         ),
-        secrets=secrets_of(stack.domain, tiers, store),
+        secrets=secrets_of(stack.domain, tiers, store, stack.certificates),
         places=_places(loaded, tiers),
         transit=Transit(Network(f"{loaded.name}-transit", "transit", blocks[TRANSIT], outer), inner),
         fronts=fronts,

@@ -119,13 +119,16 @@ class Record:
 class Secret:
     """A secret's existence; its value lives only in the stack's vault. `tiers`: who is handed it. `client`: its
     certificate is shown to servers too. `handed-over`: not made here, somebody outside gives it. `rotating`: it may be
-    changed while it is used; the first of its tiers accepts it, the others hand out what is made of it."""
+    changed while it is used; the first of its tiers accepts it, the others hand out what is made of it. `public`: of a
+    certificate that people's browsers see, which the stack's own issuer signs; the cloud's authority signs the others.
+    """
 
     name: str
-    kind: Literal["token", "rotating", "ssh-key", "certificate", "handed-over"]
+    kind: Literal["token", "rotating", "ssh-key", "account-key", "certificate", "handed-over"]
     tiers: tuple[str, ...]
     names: tuple[str, ...] = ()  # of a certificate: what it is valid for
     client: bool = False
+    public: bool = False
 
 
 @dataclass(frozen=True)

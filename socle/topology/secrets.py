@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from socle.stack.model import Certificates
 from socle.topology.model import Secret, Tier
 from socle.topology.objects import Store
 from socle.topology.tiers import role_of
@@ -13,7 +14,9 @@ TURN_LIFETIME = 14400  # seconds for which a participant's TURN credentials are 
 WATCHING = {"logs", "monitoring"}
 
 
-def secrets_of(domain: str, tiers: Sequence[Tier], store: Store | None) -> tuple[Secret, ...]:
+def secrets_of(
+    domain: str, tiers: Sequence[Tier], store: Store | None, certificates: Certificates
+) -> tuple[Secret, ...]:
     """Each once, in the order in which the vault makes them."""
     there = {tier.name for tier in tiers}
     visio = tuple(tier.name for tier in tiers if role_of(tier.name) == "application")
@@ -24,8 +27,9 @@ def secrets_of(domain: str, tiers: Sequence[Tier], store: Store | None) -> tuple
         Secret("livekit_api_key", "token", ("media", *visio, *joining)),
         Secret("livekit_api_secret", "token", ("media", *visio, *joining)),
         Secret("turn_secret", "rotating", ("turn", "media")),
-        Secret("edge_certificate", "certificate", ("edge",), (domain, f"livekit.{domain}")),
-        Secret("turn_certificate", "certificate", ("turn",), (f"turn.{domain}",)),
+        *_of_acme(certificates),
+        Secret("edge_certificate", "certificate", ("edge",), (domain, f"livekit.{domain}"), public=True),
+        Secret("turn_certificate", "certificate", ("turn",), (f"turn.{domain}",), public=True),
     ]
     found += _valkey(domain, tiers, "bus", "valkey", ("media",))
     found += _valkey(domain, tiers, "cache", "cache", ("application", "workers"))
@@ -35,6 +39,14 @@ def secrets_of(domain: str, tiers: Sequence[Tier], store: Store | None) -> tuple
     found += [Secret("volume_key", "token", tuple(encrypting))] if encrypting else []
     found += _of_nodes(domain, tiers)
     return (*found, *_visio(there))
+
+
+def _of_acme(certificates: Certificates) -> Iterator[Secret]:
+    """By what the authority knows who asks. No node is handed them."""
+    if certificates.issuer == "acme":
+        yield Secret("acme_account_key", "account-key", ())
+        if certificates.external_account:
+            yield Secret("acme_hmac", "handed-over", ())
 
 
 def _of_nodes(domain: str, tiers: Sequence[Tier]) -> Iterator[Secret]:

@@ -46,6 +46,7 @@ from socle.policy.mutation import (
 )
 from socle.policy.outcome import PHASES, Status
 from socle.policy.rule import rules
+from socle.stack.model import Certificates
 from tests.conftest import ROOT, STACKS
 from tests.models import running
 
@@ -220,6 +221,20 @@ def test_the_program_writes_the_authority() -> None:
     model = ACME(running("demo"))
     model = replace(model, graph=capture(model.loaded, model.topology))
     assert statuses("NET-18.plan", model) == {Status.PASSED, Status.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("directory", "country", "good"),
+    [
+        ("https://acme.authority.example/dir", "FR", True),
+        ("https://acme.authority.example/dir", "NO", False),
+        ("https://acme-v02.api.letsencrypt.org/directory", "FR", False),
+    ],
+)
+def test_an_acme_authority_is_of_the_union(directory: str, country: str, good: bool) -> None:
+    asked = on_stack("certificates", Certificates(issuer="acme", directory=directory, country=country))
+    expected = Status.PASSED if good else Status.FAILED
+    assert statuses("TLS-10.config", running("demo"), asked) == {expected}
 
 
 # --- place and inventory ----------------------------------------------------------------------------------------------
