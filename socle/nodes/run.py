@@ -61,6 +61,8 @@ def configure(
         raise NodeError("SOC-5105", "the release names no digest of: {image}", image=", ".join(loose))
     if names.publish(loaded, topology, program.read(outputs, topology)):
         say(_("names published: {names}").format(names=", ".join(record.fqdn for record in topology.records)))
+    if dns := challenges.challenges(loaded, topology.domain, cloud):
+        vault.open_vault(loaded, topology, dns=dns)  # here alone: what drains or looks at nodes asks no authority
     return play(loaded, topology, outputs, cloud, "site.yml", say)
 
 
@@ -123,7 +125,7 @@ Run = Callable[[str, Mapping[str, Any], Sequence[str]], Iterator[dict[str, Any]]
 def _ready(loaded: LoadedStack, topology: Topology, outputs: Mapping[str, Any], cloud: Connection) -> Iterator[Run]:
     """Secrets, pinned host keys, inventory and an agent with the deploy key; then playbooks can run."""
     nodes: Outputs = program.read(outputs, topology)
-    secrets = vault.open_vault(loaded, topology, dns=challenges.challenges(loaded, topology.domain, cloud))
+    secrets = vault.open_vault(loaded, topology)
     known_hosts = hostkeys.pin(loaded.name, nodes, console_of(cloud))
     file = inventory.write(loaded, topology, nodes, secrets.public_key, known_hosts)
     with session(secrets.private_key, file.with_name("ssh_config")) as ssh:

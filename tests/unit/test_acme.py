@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from acme import errors, messages
 
 from socle.errors import InputError
-from socle.nodes import acme, challenges, handed, render
+from socle.nodes import acme, challenges, handed, render, run
 from socle.stack import load_stack
 from socle.stack.load import LoadedStack
 from socle.topology import derive
@@ -106,6 +108,30 @@ def test_the_customer_s_key_is_handed_over(stack_file: Callable[..., Path], tmp_
 
     assert (where().parent.name, where().name) == ("handed-over", "acme_hmac")
     assert where(secret_file=str(tmp_path / "key")) == tmp_path / "key"
+
+
+def test_the_authority_is_asked_where_nodes_are_configured_and_by_no_other_verb(
+    loaded: LoadedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+
+    class Opened(Exception):
+        pass
+
+    def open_vault(*_stack: Any, dns: Any = None) -> None:
+        opened.append(dns)
+        raise Opened
+
+    monkeypatch.setattr(run.vault, "open_vault", open_vault)
+    monkeypatch.setattr(run.names, "publish", lambda *_stack: False)
+    monkeypatch.setattr(run.variables, "images", lambda *_stack: {})
+    monkeypatch.setattr(run.program, "read", lambda *_stack: None)
+    topology, cloud = derive(loaded), cast(Any, SimpleNamespace(dns=None))
+    with pytest.raises(Opened):
+        run.configure(loaded, topology, {}, cloud)
+    with pytest.raises(Opened):
+        run.play(loaded, topology, {}, cloud, "drain.yml")
+    assert [isinstance(dns, challenges.OfDesignate | challenges.OfServer) for dns in opened] == [True, False]
 
 
 def test_a_zone_file_that_is_handed_over_proves_nothing(stack_file: Callable[..., Path]) -> None:
