@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from policies import targets
+from policies.territory import EU
 from socle.policy.model import Model
 from socle.policy.mutation import on_stack, together
 from socle.policy.outcome import Outcome, judged, not_applicable
 from socle.policy.rule import rule
 from socle.stack.model import ThirdParty
 
-# Members of the European Union, ISO 3166-1 alpha-2: the territory that SecNumCloud 3.2, 19.2.b and 19.6 speak of.
-EU = frozenset(
-    "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE".split()  # noqa: SIM905
-)
 MOST_HOURS = 24  # between two backups, so that the last one is never older than the 26 hours of the control
 LEAST_LOG_DAYS = 180  # six months, the control's own
 

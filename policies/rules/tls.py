@@ -10,6 +10,7 @@ from typing import Any
 from policies import targets
 from policies.formats import first, last, nginx, pairs
 from policies.probes import handshakes
+from policies.territory import EU
 from socle.policy.model import File, Model
 from socle.policy.mutation import Mutation, in_file, in_probes
 from socle.policy.outcome import Outcome, failed, judged, not_applicable, unknown
@@ -20,10 +21,6 @@ YEAR = 31_536_000  # seconds
 LONGEST_CERTIFICATE = 825  # days, TLS guide R25
 RENEW_BEFORE = 21  # days, our value
 WORLD_AUTHORITIES = ("letsencrypt", "zerossl", "buypass.com", "google", "digicert", "sectigo")
-UNION = (
-    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
-    "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
-)  # fmt: skip
 
 
 @rule(
@@ -124,15 +121,16 @@ def certificates_are_strong(endpoint: Any, _model: Model) -> Outcome:
 )
 def a_declared_authority(_stack: targets.Whole, model: Model) -> Outcome:
     wanted = "a certification authority that the ministry declares"
+    declared = model.loaded.stack.certificates
     texts = [file.text or "" for tier in ("edge", "turn") for file in model.files_of(tier)]
+    if declared.issuer == "acme":
+        texts.append(declared.directory or "")
     foreign = [name for name in WORLD_AUTHORITIES if any(f"{name}." in text.lower() for text in texts)]
     if foreign:
         return failed(f"a public authority outside the EU: {', '.join(foreign)}", wanted)
-    declared = model.loaded.stack.certificates
     if declared.issuer == "acme":
-        known = next((name for name in WORLD_AUTHORITIES if f"{name}." in (declared.directory or "").lower()), "")
         seen = f"an ACME authority in {declared.country}: {declared.directory}"
-        return judged(declared.country in UNION and not known, seen, f"{wanted}, established in the EU")
+        return judged(declared.country in EU, seen, f"{wanted}, established in the EU")
     issuer = model.loaded.cloud.certificates.issuer
     if issuer is None:
         return unknown(
