@@ -140,7 +140,8 @@ def asked(loaded: LoadedStack, name: str, kind: str, at: str = "") -> list[str]:
 
     server, wanted = at or str(loaded.cloud.dns.server), dns.rdatatype.from_text(kind)
     with _reached(server):
-        answer = dns.query.udp(dns.message.make_query(name, wanted), server, timeout=5, port=port("names"))
+        query = dns.message.make_query(name, wanted)
+        answer, _by_tcp = dns.query.udp_with_fallback(query, server, timeout=5, port=port("names"))
     return [item.to_text() for rrset in answer.answer if rrset.rdtype == wanted for item in rrset]
 
 
