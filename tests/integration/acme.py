@@ -10,9 +10,11 @@ import ctypes
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -36,11 +38,11 @@ MODULE = Path(__file__).with_name("pebble")
 SECOND = "127.0.0.2"  # a name server that the zone names too
 AT = "127.0.0.1"  # of a network that holds nothing else: port 53 is what the stack's flows say
 DIRECTORY, MANAGEMENT = f"https://{AT}:14000/dir", f"{AT}:15000"
-CUSTOMER = {"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}
+CUSTOMER = {"kid-1": secrets.token_urlsafe(48)}
 CALLED = "authority.example"  # by itself, in CAA records
 LIFETIME = 90 * 24 * 3600  # seconds
 ZONE = "exemple.example"
-TSIG = "c29jbGUtdGVzdC1rZXktb2YtMzItYnl0ZXMtbG9uZyE="
+TSIG = b64encode(secrets.token_bytes(32)).decode()
 NAMED = f"""options {{
   directory "."; listen-on port 53 {{ {AT}; }}; listen-on-v6 {{ none; }}; pid-file none; session-keyfile none;
   recursion no; dnssec-validation no; notify no; allow-transfer {{ none; }}; managed-keys-directory ".";
