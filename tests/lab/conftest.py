@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from socle.lab import access, images, world
-from socle.nodes import outputs
+from socle.nodes import outputs, vault
 from socle.nodes.outputs import Outputs
 from socle.stack import load_stack
 from socle.topology import derive
@@ -50,8 +50,11 @@ class Deployment:
         own = {"SOCLE_STATE": str(self.folder / "state"), "SOCLE_STACKS": str(self.folder / "stacks")}
         return {**os.environ, **own, "SOCLE_LANG": "en"}
 
-    def socle(self, *arguments: str, timeout: int = 1200, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """One run of the command line; with `check`, anything but exit code 0 fails the test and shows what it said."""
+    def socle(
+        self, *arguments: str, timeout: int = 1200, check: bool = True, given: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """One run of the command line; with `check`, anything but exit code 0 fails the test and shows what it said.
+        `given`: its standard input, where no list of processes shows it."""
         done = subprocess.run(
             [str(SOCLE), *arguments],
             env=self.env,
@@ -59,7 +62,7 @@ class Deployment:
             capture_output=True,
             text=True,
             timeout=timeout,
-            stdin=subprocess.DEVNULL,
+            input=given,
             check=False,
         )
         if check:
@@ -123,6 +126,19 @@ def in_its_folders(stack: Deployment) -> Iterator[None]:
         for name in ("SOCLE_STATE", "SOCLE_STACKS"):
             patch.setenv(name, stack.env[name])
         yield
+
+
+def hidden(stack: Deployment) -> dict[str, str]:
+    """Secret -> what must be found nowhere of it: a token, or a line from the middle of a private key."""
+    found = {}
+    with in_its_folders(stack):
+        secrets = vault.read_vault(stack.name)
+    for name, value in secrets.items():
+        text = value if isinstance(value, str) else value.get("key") or value.get("private") or value["current"]
+        lines = [line for line in text.splitlines() if len(line) >= 32 and "-----" not in line]
+        found[name] = lines[len(lines) // 2]
+    assert found, stack.name
+    return found
 
 
 @contextmanager
