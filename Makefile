@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CHECKOV := .venv-checkov
+unexport PYTHONDONTWRITEBYTECODE # else each process compiles the tests and the tool anew
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: demo test check lint types unit laws lab-test nightly bench docs setup checkov auditors browser lock clean help
@@ -75,7 +76,7 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/laws
+	$(BIN)/pytest -q -n 3 --dist loadgroup tests/unit tests/laws
 
 lab-test: setup browser
 	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up --for demo && wait $$engine

@@ -47,6 +47,12 @@ def private_folders(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch:
 
 
 @pytest.fixture
+def graphs(private_folders: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache is the test process's: a graph that another test captured is not captured again."""
+    monkeypatch.setenv("SOCLE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
 def stack_file(tmp_path: Path) -> Callable[..., Path]:
     """Writes a good stack file with some keys changed; a value of None removes the key."""
 

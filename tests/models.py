@@ -9,6 +9,7 @@ from typing import Any
 
 from policies.rules import hardening
 from socle import assess
+from socle.nodes import render
 from socle.policy.model import Model
 from socle.stack import load_stack
 from socle.stack.load import LoadedStack
@@ -19,6 +20,17 @@ from socle.topology.openings import openings
 
 TODAY = date(2026, 11, 24)
 DIGEST = "sha256:" + "a" * 64
+
+
+@cache
+def topology_of(stack: str) -> Topology:
+    return derive(load_stack(stack))
+
+
+@cache
+def files_of(stack: str) -> dict[tuple[str, str], str]:
+    """By tier and path."""
+    return render.render(load_stack(stack), topology_of(stack))
 
 
 @cache

@@ -132,6 +132,7 @@ class Store:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one piece: two would wait for each other (Nagle)
     store: Store
 
     def log_message(self, format: str, *args: Any) -> None:

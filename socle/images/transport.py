@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -19,6 +20,12 @@ LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")
 HOPS = 5  # redirections of one call
 
 
+@cache
+def _the_machine_s() -> ssl.SSLContext:
+    """Read once: all its authorities take some 20 ms."""
+    return ssl.create_default_context()
+
+
 class Trusting(adapters.HTTPAdapter):
     """Trusts what the machine trusts, and one authority more. `name`: the certificate's, where an address is called."""
 
@@ -27,8 +34,9 @@ class Trusting(adapters.HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        context = ssl.create_default_context()
+        context = _the_machine_s()
         if self._ca:
+            context = ssl.create_default_context()
             context.load_verify_locations(self._ca)
         if self._name:
             kwargs |= {"server_hostname": self._name, "assert_hostname": self._name}

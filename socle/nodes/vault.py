@@ -143,4 +143,5 @@ def _cipher() -> Any:
 
 
 def _write(file: Path, values: Mapping[str, Any]) -> None:
-    write_file(file, _cipher().encrypt(yaml.safe_dump({"secrets": dict(values)}, sort_keys=True)))
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    write_file(file, _cipher().encrypt(yaml.dump({"secrets": dict(values)}, Dumper=dumper, sort_keys=True)))

@@ -21,13 +21,10 @@ from tests.conftest import STACKS
 PAIRS = list(product(STACKS, repeat=2))
 TWO = [(a, b) for a, b in PAIRS if a != b]
 read = cache(sides.read)
-pytestmark = pytest.mark.xdist_group("comparisons")  # one worker: each pair is compared once
-
-
-@pytest.fixture(autouse=True)
-def one_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each graph is captured once for all pairs."""
-    monkeypatch.setenv("SOCLE_CACHE", str(tmp_path_factory.getbasetemp() / "comparisons"))
+pytestmark = [
+    pytest.mark.xdist_group("comparisons"),  # one worker: each pair is compared once
+    pytest.mark.usefixtures("graphs"),
+]
 
 
 @cache

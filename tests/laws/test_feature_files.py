@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,14 +16,13 @@ import pytest
 import yaml
 
 from policies.formats import environment, sections
-from socle.nodes import outputs, render
+from socle.nodes import outputs
 from socle.stack import load_stack
 from socle.stack.release import images_of
-from socle.topology import Topology, derive
 from socle.topology.tiers import TIERS, has_role
 from tests.conftest import ROOT, STACKS
+from tests.models import files_of, topology_of
 
-Files = dict[tuple[str, str], str]
 TIERS_OF = ("recording", "telephony", "transcription", "subtitles")
 VISIO = ("application", "/etc/visio/visio.env")
 LIVEKIT = {"api_key", "api_secret", "ws_url", "redis", "logging", "health_port"}
@@ -46,36 +44,29 @@ AGENT = {"LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "TRANSCRIBER_AG
          "KYUTAI_STT_BASE_URL", "KYUTAI_API_KEY", "ENABLE_SILERO_VAD", "HF_HUB_OFFLINE", "HOME"}  # fmt: skip
 
 
-@cache
-def of(stack: str) -> tuple[Topology, Files]:
-    loaded = load_stack(stack)
-    topology = derive(loaded)
-    return topology, render.render(loaded, topology)
-
-
 def having(tier: str) -> list[str]:
-    return [stack for stack in STACKS if of(stack)[0].has(tier)]
+    return [stack for stack in STACKS if topology_of(stack).has(tier)]
 
 
 def settings(stack: str, tier: str, path: str) -> Any:
-    return yaml.safe_load(of(stack)[1][tier, path])
+    return yaml.safe_load(files_of(stack)[tier, path])
 
 
 def env(stack: str, tier: str, path: str) -> dict[str, str]:
-    return dict(environment(of(stack)[1][tier, path]))
+    return dict(environment(files_of(stack)[tier, path]))
 
 
 def bus_s(stack: str, tier: str, found: Any) -> None:
     """Its own user, over verified TLS, at every Sentinel."""
-    topology = of(stack)[0]
+    topology = topology_of(stack)
     assert set(found) <= BUS
     assert found["tls"]["enabled"] is True
     assert found["tls"]["insecure"] is False
     assert found["password"] == found["sentinel_password"] == f"value-of-valkey_{tier}_password"
     assert len(found["sentinel_addresses"]) == len(topology.tier("bus").nodes)
-    users = of(stack)[1]["bus", "/etc/valkey/users.acl"]
+    users = files_of(stack)["bus", "/etc/valkey/users.acl"]
     assert f"user {found['username']} on #" in users
-    assert f"user {found['sentinel_username']} on #" in of(stack)[1]["bus", "/etc/valkey/sentinel.acl"]
+    assert f"user {found['sentinel_username']} on #" in files_of(stack)["bus", "/etc/valkey/sentinel.acl"]
     assert next(line for line in users.splitlines() if f"user {found['username']} " in line).count("-@dangerous") == 1
 
 
@@ -86,7 +77,7 @@ def test_every_feature_is_looked_at() -> None:
 
 @pytest.mark.parametrize("stack", having("recording"))
 def test_a_recorder_s_file_is_what_egress_reads(stack: str) -> None:
-    topology, files = of(stack)
+    topology, files = topology_of(stack), files_of(stack)
     found = settings(stack, "recording", "/etc/egress/egress.yaml")
     assert set(found) == EGRESS
     assert urlsplit(found["ws_url"]).port == topology.flows.get("agents").port
@@ -101,7 +92,7 @@ def test_a_recorder_s_file_is_what_egress_reads(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", having("telephony"))
 def test_a_phone_gateway_s_file_is_what_livekit_sip_reads(stack: str) -> None:
-    topology = of(stack)[0]
+    topology = topology_of(stack)
     found = settings(stack, "telephony", "/etc/sip/sip.yaml")
     flows, node = topology.flows, topology.tier("telephony").nodes[0]
     assert set(found) == SIP
@@ -119,7 +110,7 @@ def test_a_phone_gateway_s_file_is_what_livekit_sip_reads(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", having("transcription"))
 def test_transcription_s_environment_is_what_its_service_reads(stack: str) -> None:
-    topology, files = of(stack)
+    topology, files = topology_of(stack), files_of(stack)
     found, visio = env(stack, "transcription", "/etc/transcription/summary.env"), environment(files[VISIO])
     assert set(found) == SUMMARY
     assert all(found.values())
@@ -147,15 +138,15 @@ def test_subtitles_environment_is_what_the_agent_reads(stack: str) -> None:
     found, engine = (env(stack, "subtitles", f"/etc/subtitles/{name}.env") for name in ("agent", "speech"))
     assert set(found) == AGENT
     assert found["KYUTAI_API_KEY"] == engine["API_KEY"]
-    assert found["TRANSCRIBER_AGENT_NAME"] == environment(of(stack)[1][VISIO])["ROOM_SUBTITLE_AGENT_NAME"]
-    script = of(stack)[1]["subtitles", "/etc/subtitles/speech.sh"]
+    assert found["TRANSCRIBER_AGENT_NAME"] == environment(files_of(stack)[VISIO])["ROOM_SUBTITLE_AGENT_NAME"]
+    script = files_of(stack)["subtitles", "/etc/subtitles/speech.sh"]
     assert f"--port {urlsplit(found['KYUTAI_STT_BASE_URL']).port}" in script
     assert "public_token" not in script + str(engine)
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_nothing_of_theirs_leads_abroad(stack: str) -> None:
-    topology, files = of(stack)
+    topology, files = topology_of(stack), files_of(stack)
     ours = {
         "127.0.0.1",
         topology.domain,
@@ -174,7 +165,7 @@ def test_nothing_of_theirs_leads_abroad(stack: str) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_their_containers_have_no_right_and_the_release_s_images(stack: str) -> None:
     loaded = load_stack(stack)
-    topology, files = of(stack)
+    topology, files = topology_of(stack), files_of(stack)
     for tier in (one for one in TIERS_OF if topology.has(one)):
         units = {
             path: sections(text) for (owner, path), text in files.items() if owner == tier and ".container" in path
@@ -193,9 +184,9 @@ def test_their_containers_have_no_right_and_the_release_s_images(stack: str) -> 
         assert run == {release[name].pinned or release[name].tagged for name in images_of([tier])}
 
 
-@pytest.mark.parametrize("stack", [stack for stack in STACKS if of(stack)[0].has("application")])
+@pytest.mark.parametrize("stack", [stack for stack in STACKS if topology_of(stack).has("application")])
 def test_visio_offers_what_its_stack_asks_for_and_nothing_else(stack: str) -> None:
-    topology, features = of(stack)[0], load_stack(stack).stack.features
+    topology, features = topology_of(stack), load_stack(stack).stack.features
     for tier in ("application", "workers"):
         found = env(stack, tier, VISIO[1])
         assert (found["RECORDING_ENABLE"] == "True") is (features.recording or features.transcription)
@@ -209,7 +200,7 @@ def test_visio_offers_what_its_stack_asks_for_and_nothing_else(stack: str) -> No
 
 @pytest.mark.parametrize("stack", having("recording"))
 def test_a_recording_is_fetched_through_visio_s_word_alone(stack: str) -> None:
-    topology, files = of(stack)
+    topology, files = topology_of(stack), files_of(stack)
     text = files["edge", "/etc/nginx/nginx.conf"]
     block = re.search(r"location \^~ /media/recordings/ \{(.*?)\n        \}", text, re.S)
     assert block
@@ -261,7 +252,7 @@ def test_the_operator_s_trunk_is_kept_and_no_other(monkeypatch: pytest.MonkeyPat
     (stack,) = having("telephony")
     telephony = load_stack(stack).stack.telephony
     names: dict[str, Any] = {"__name__": "trunk"}
-    exec(of(stack)[1]["application", "/etc/visio/trunk.py"], names)
+    exec(files_of(stack)["application", "/etc/visio/trunk.py"], names)
     stranger = SIPInboundTrunkInfo(sip_trunk_id="ST_x", name="anybody", allowed_addresses=["0.0.0.0/0"])
     livekit = Trunks([stranger])
     monkeypatch.setattr(api, "LiveKitAPI", lambda *_: livekit)

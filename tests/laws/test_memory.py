@@ -23,13 +23,20 @@ STACK = "exemple"
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "cli", "host", "livekit", "provider")
 
 
-@pytest.fixture
-def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the tool and its content, with a stack folder of the user's own beside it; what is hashed is the copy,
-    what runs is the code of this process, which is the same."""
-    copied = tmp_path / "copy"
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tool and its content. Never changed: each test has its files as hard links, and replaces what it changes."""
+    copied = tmp_path_factory.mktemp("shipped")
     for room in (*content.ROOMS, "socle"):
         shutil.copytree(ROOT / room, copied / room, ignore=IGNORED, symlinks=True)
+    return copied
+
+
+@pytest.fixture
+def tree(tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the tool and its content, with a stack folder of the user's own beside it; what is hashed is the copy,
+    what runs is the code of this process, which is the same."""
+    copied = shutil.copytree(shipped, tmp_path / "copy", copy_function=os.link, symlinks=True)
     own = tmp_path / "own"
     for room in ("clouds", "releases", "waivers"):
         shutil.copytree(ROOT / "stacks" / room, own / room)
@@ -84,8 +91,9 @@ def judge(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
 
 def appended(text: str = "\n# changed\n") -> Callable[[Path], None]:
     def change(file: Path) -> None:
-        with file.open("a") as stream:
-            stream.write(text)
+        before = file.read_text() if file.exists() else ""
+        file.unlink(missing_ok=True)
+        file.write_text(f"{before}{text}")
 
     return change
 

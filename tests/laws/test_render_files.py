@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -16,6 +15,7 @@ from socle.stack import load_stack
 from socle.topology import derive
 from socle.topology.openings import openings
 from tests.conftest import ROOT, STACKS
+from tests.models import files_of
 
 Files = dict[tuple[str, str], str]
 ACLS = ("users", "sentinel")  # of Valkey, and of Sentinel
@@ -27,21 +27,15 @@ BESIDE = {"recording": "egress", "telephony": "sip"}  # LiveKit's own services o
 ROLES = sorted(path.name for path in (ROOT / "playbooks" / "roles").iterdir())
 
 
-@cache
-def rendered(stack: str) -> Files:
-    loaded = load_stack(stack)
-    return render.render(loaded, derive(loaded))
-
-
 @pytest.fixture(params=STACKS)
 def files(request: pytest.FixtureRequest) -> Files:
-    return rendered(request.param)
+    return files_of(request.param)
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_rendering_twice_gives_the_same(stack: str) -> None:
     loaded = load_stack(stack)
-    assert render.render(loaded, derive(loaded)) == rendered(stack)
+    assert render.render(loaded, derive(loaded)) == files_of(stack)
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -57,7 +51,7 @@ def test_ansible_renders_from_the_inventory_what_is_judged(stack: str, tmp_path:
         own = {**common, **everything["children"][tier.name]["hosts"][tier.nodes[0].name]}
         handed = {name: own[name] for name in render._rendering().MODEL if name in own}  # as the action does
         texts = render.node_files(tier.name, {**handed, **render.FOUND})
-        assert texts == {path: text for (of, path), text in rendered(stack).items() if of == tier.name}
+        assert texts == {path: text for (of, path), text in files_of(stack).items() if of == tier.name}
 
 
 def test_no_template_is_left_over_or_unused(files: Files) -> None:
@@ -83,7 +77,7 @@ def test_a_value_that_does_not_exist_is_refused() -> None:
 def test_the_firewall_is_the_flow_matrix_and_nothing_more(stack: str) -> None:
     topology = derive(load_stack(stack))
     for tier in topology.tiers:
-        text = rendered(stack)[tier.name, "/etc/nftables.conf"]
+        text = files_of(stack)[tier.name, "/etc/nftables.conf"]
         assert text.count("policy drop;") == 3
         assert "flush ruleset" not in text
         lines = re.findall(r'(tcp|udp|vrrp)(?: dport (\S+))? accept comment "([\w-]+)"', text)
@@ -115,8 +109,8 @@ def test_livekit_reads_valid_yaml_and_asks_no_stranger(files: Files) -> None:
 def test_the_lab_s_switches_are_in_the_lab_alone() -> None:
     for stack in STACKS:
         lab = load_stack(stack).stack.environment.value == "lab"
-        assert ("num_tracks: -1" in rendered(stack)["media", "/etc/livekit/livekit.yaml"]) is lab
-        assert ("force-unsafe-io" in rendered(stack)["media", "/etc/dpkg/dpkg.cfg.d/socle"]) is lab
+        assert ("num_tracks: -1" in files_of(stack)["media", "/etc/livekit/livekit.yaml"]) is lab
+        assert ("force-unsafe-io" in files_of(stack)["media", "/etc/dpkg/dpkg.cfg.d/socle"]) is lab
 
 
 def test_a_secret_is_in_files_that_others_cannot_read(files: Files) -> None:
@@ -145,7 +139,7 @@ def test_a_users_file_of_valkey_has_users_alone(files: Files) -> None:
 def test_several_nodes_of_the_bus_vote_and_livekit_asks_them_who_leads(stack: str) -> None:
     topology = derive(load_stack(stack))
     addresses = [node.address for node in topology.tier("bus").nodes]
-    files, votes = rendered(stack), len(addresses) > 1
+    files, votes = files_of(stack), len(addresses) > 1
     bus = yaml.safe_load(files["media", "/etc/livekit/livekit.yaml"])["redis"]
     asked = [address.rsplit(":", 1) for address in bus.get("sentinel_addresses", [])]
     port = next((str(flow.port) for flow in topology.flows if flow.name == "bus-sentinel"), "")
@@ -183,7 +177,7 @@ def test_the_secrets_of_the_vote_are_there_with_the_vote_alone(tier: str) -> Non
 
 def test_the_cache_is_the_bus_s_role_with_its_own_names_secrets_and_rights() -> None:
     stack = "twozones"
-    files, topology = rendered(stack), derive(load_stack(stack))
+    files, topology = files_of(stack), derive(load_stack(stack))
     for tier, (prefix, _asking) in VALKEY.items():
         texts = {path: text for (of, path), text in files.items() if of == tier and path.startswith("/etc/valkey/")}
         others = {secret.name for secret in topology.secrets if tier not in secret.tiers}
@@ -204,11 +198,11 @@ def test_the_cache_is_the_bus_s_role_with_its_own_names_secrets_and_rights() -> 
 def test_the_database_lets_in_whom_the_matrix_names_each_to_what_is_his(stack: str) -> None:
     topology = derive(load_stack(stack))
     if not topology.has("database"):
-        assert not [key for key in rendered(stack) if key[0] == "database"]
+        assert not [key for key in files_of(stack) if key[0] == "database"]
         return
     own = [node.address for node in topology.tier("database").nodes]
     clients = [n.address for t in topology.tiers for n in t.nodes if t.name in ("application", "workers")]
-    config = yaml.safe_load(rendered(stack)["database", "/etc/patroni/config.yml"])
+    config = yaml.safe_load(files_of(stack)["database", "/etc/patroni/config.yml"])
     lines = [line.split() for line in config["postgresql"]["pg_hba"]]
     assert {tuple(words[:4]) for words in lines if words[0] != "local"} == {
         *(("hostssl", "meet", "meet", f"{address}/32") for address in clients),
@@ -225,10 +219,10 @@ def test_what_the_database_acknowledges_is_on_two_nodes_where_there_are_two(stac
     topology = derive(load_stack(stack))
     if topology.has("database"):
         several = len(topology.tier("database").nodes) > 1
-        shared = yaml.safe_load(rendered(stack)["database", "/etc/patroni/config.yml"])["bootstrap"]["dcs"]
+        shared = yaml.safe_load(files_of(stack)["database", "/etc/patroni/config.yml"])["bootstrap"]["dcs"]
         assert (shared["synchronous_mode"], shared["synchronous_mode_strict"]) == (several, several)
         assert shared["loop_wait"] + 2 * shared["retry_timeout"] <= shared["ttl"], "Patroni would change them itself"
-        assert "\nsynchronous_commit = on\n" in rendered(stack)["database", "/etc/patroni/postgresql.conf"]
+        assert "\nsynchronous_commit = on\n" in files_of(stack)["database", "/etc/patroni/postgresql.conf"]
 
 
 def test_a_replica_in_step_is_known_by_what_all_nodes_of_the_tier_share() -> None:

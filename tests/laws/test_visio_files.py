@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 
 import pytest
 
@@ -14,35 +13,27 @@ from socle.policy.evaluate import evaluate
 from socle.policy.outcome import Status
 from socle.policy.rule import rules
 from socle.stack import load_stack
-from socle.topology import Topology, derive
+from socle.topology import derive
 from socle.topology.flows import Place
 from socle.topology.tiers import role_of
 from tests.conftest import STACKS
-from tests.models import intended
+from tests.models import files_of, intended, topology_of
 
-Files = dict[tuple[str, str], str]
 ENV, LINKS = "/etc/visio/visio.env", "/etc/visio/links.env"
 UNITS = "/etc/containers/systemd/"
 NGINX, HAPROXY = "/etc/nginx/nginx.conf", "/etc/haproxy/haproxy.cfg"
 
 
-@cache
-def of(stack: str) -> tuple[Topology, Files]:
-    loaded = load_stack(stack)
-    topology = derive(loaded)
-    return topology, render.render(loaded, topology)
-
-
-WITH = [stack for stack in STACKS if of(stack)[0].has("application")]
+WITH = [stack for stack in STACKS if topology_of(stack).has("application")]
 WITHOUT = [stack for stack in STACKS if stack not in WITH]
 
 
 def tiers(stack: str) -> list[str]:
-    return [tier.name for tier in of(stack)[0].tiers if role_of(tier.name) == "application"]
+    return [tier.name for tier in topology_of(stack).tiers if role_of(tier.name) == "application"]
 
 
 def addresses(stack: str, *names: str) -> set[str]:
-    return {node.address for node in of(stack)[0].nodes if node.tier in names}
+    return {node.address for node in topology_of(stack).nodes if node.tier in names}
 
 
 def test_both_kinds_of_stacks_are_looked_at() -> None:
@@ -54,7 +45,7 @@ def test_both_kinds_of_stacks_are_looked_at() -> None:
 def test_the_environment_is_what_meet_reads(stack: str) -> None:
     """An empty variable stops it or switches a check off, quotes stay in the value, a list is no JSON."""
     for tier in tiers(stack):
-        files = of(stack)[1]
+        files = files_of(stack)
         for path in (ENV, LINKS):
             found = environment(files[tier, path])
             assert found
@@ -68,7 +59,7 @@ def test_the_environment_is_what_meet_reads(stack: str) -> None:
 @pytest.mark.parametrize("stack", WITH)
 def test_a_secret_is_a_file_or_part_of_an_address(stack: str) -> None:
     for tier in tiers(stack):
-        files = of(stack)[1]
+        files = files_of(stack)
         assert "value-of" not in files[tier, ENV]
         named = {value for name, value in environment(files[tier, ENV]).items() if name.endswith("_FILE")}
         named -= {environment(files[tier, ENV])["SSL_CERT_FILE"]}
@@ -76,12 +67,12 @@ def test_a_secret_is_a_file_or_part_of_an_address(stack: str) -> None:
         for (owner, path), text in files.items():
             if owner == tier and path.startswith(UNITS):
                 assert "value-of" not in text, path
-    assert ("workers", "/etc/visio/secrets/oidc") not in of(stack)[1], "workers log nobody in"
+    assert ("workers", "/etc/visio/secrets/oidc") not in files_of(stack), "workers log nobody in"
 
 
 @pytest.mark.parametrize("stack", WITH)
 def test_jobs_go_to_a_queue_where_a_worker_is(stack: str) -> None:
-    topology, files = of(stack)
+    topology, files = topology_of(stack), files_of(stack)
     for tier in tiers(stack):
         env = environment(files[tier, ENV])
         assert (env["CELERY_ENABLED"] == "True") is topology.has("workers")
@@ -110,7 +101,8 @@ def test_daily_jobs_are_on_one_node(stack: str) -> None:
 @pytest.mark.parametrize("stack", WITH)
 def test_containers_have_one_account_no_right_and_nothing_to_write(stack: str) -> None:
     for tier in tiers(stack):
-        units = {path: text for (owner, path), text in of(stack)[1].items() if owner == tier and path.startswith(UNITS)}
+        own = {path: text for (owner, path), text in files_of(stack).items() if owner == tier}
+        units = {path: text for path, text in own.items() if path.startswith(UNITS)}
         assert len(units) >= 3
         for text in units.values():
             unit = sections(text)["Container"]
@@ -128,7 +120,7 @@ def test_containers_have_one_account_no_right_and_nothing_to_write(stack: str) -
 @pytest.mark.parametrize("stack", WITH)
 def test_every_name_that_is_mapped_to_loopback_has_a_way_on(stack: str) -> None:
     """HAProxy listens where the container asks, and leads to nodes that the matrix opens."""
-    topology, files = of(stack)
+    topology, files = topology_of(stack), files_of(stack)
     for tier in tiers(stack):
         ways = files[tier, HAPROXY]
         binds = {int(port) for port in re.findall(r"bind 127\.0\.0\.1:(\d+)", ways)}
@@ -151,7 +143,7 @@ def test_every_name_that_is_mapped_to_loopback_has_a_way_on(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", WITH)
 def test_the_cache_is_reached_over_tls_by_its_name_at_its_leader(stack: str) -> None:
-    topology, files = of(stack)
+    topology, files = topology_of(stack), files_of(stack)
     for tier in tiers(stack):
         for url in environment(files[tier, LINKS]).values():
             assert url.startswith("rediss://visio:value-of-cache_password@cache.")
@@ -165,14 +157,14 @@ def test_the_cache_is_reached_over_tls_by_its_name_at_its_leader(stack: str) -> 
 @pytest.mark.parametrize("stack", WITH)
 def test_the_database_is_asked_at_all_its_nodes(stack: str) -> None:
     for tier in tiers(stack):
-        env = environment(of(stack)[1][tier, ENV])
+        env = environment(files_of(stack)[tier, ENV])
         assert set(env["DB_HOST"].split(",")) == addresses(stack, "database")
         assert (env["PGSSLMODE"], env["PGTARGETSESSIONATTRS"]) == ("verify-full", "read-write")
 
 
 @pytest.mark.parametrize("stack", WITH)
 def test_the_edge_closes_what_is_not_for_users(stack: str) -> None:
-    text = of(stack)[1]["edge", NGINX]
+    text = files_of(stack)["edge", NGINX]
     assert rules_of_visio._let_in(text, "/admin") == addresses(stack, "bastion")
     assert rules_of_visio._let_in(text, "/api/v1.0/rooms/webhooks-livekit/") == addresses(stack, "media")
     twirp = re.search(r"location /twirp/ \{([^}]*)\}", text)
@@ -183,8 +175,8 @@ def test_the_edge_closes_what_is_not_for_users(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", WITH)
 def test_each_header_is_said_once_and_what_clients_say_of_themselves_is_not_passed_on(stack: str) -> None:
-    said = nginx(of(stack)[1]["edge", NGINX])
-    block = next(d.block for d in said if d.name == "server_name" and d.arguments == (of(stack)[0].domain,))
+    said = nginx(files_of(stack)["edge", NGINX])
+    block = next(d.block for d in said if d.name == "server_name" and d.arguments == (topology_of(stack).domain,))
     own = [d for d in said if d.block == block]
     added = [d.arguments[0] for d in own if d.name == "add_header"]
     assert len(added) == len(set(added)) >= 6
@@ -201,12 +193,12 @@ def test_each_header_is_said_once_and_what_clients_say_of_themselves_is_not_pass
         silent = any((d.name, d.arguments) == ("proxy_pass_request_headers", ("off",)) for d in mine)
         again = {d.arguments[0] for d in mine if d.name == "proxy_set_header"}
         assert silent or {"Host", "X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Original-URL"} <= again
-    assert bool(inside) is of(stack)[0].has("recording")
+    assert bool(inside) is topology_of(stack).has("recording")
 
 
 @pytest.mark.parametrize("stack", WITH)
 def test_livekit_tells_visio_through_an_edge(stack: str) -> None:
-    topology, files = of(stack)
+    topology, files = topology_of(stack), files_of(stack)
     unit = sections(files["media", f"{UNITS}livekit.container"])["Container"]
     mapped = {one.rpartition(":")[2] for one in unit["AddHost"] if one.startswith(f"{topology.domain}:")}
     assert mapped == addresses(stack, "edge")
@@ -216,7 +208,7 @@ def test_livekit_tells_visio_through_an_edge(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", WITHOUT)
 def test_without_visio_nothing_speaks_of_it(stack: str) -> None:
-    topology, files = of(stack)
+    topology, files = topology_of(stack), files_of(stack)
     assert not {flow.name for flow in topology.flows} & {"site", "events", "rooms", "admin-pages", "upstream-identity"}
     assert "webhook" not in files["media", "/etc/livekit/livekit.yaml"]
     assert "AddHost" not in files["media", f"{UNITS}livekit.container"]
@@ -235,5 +227,5 @@ def test_no_rule_on_visio_fails(stack: str) -> None:
     unknown = {f.rule for f in findings if f.status is Status.UNKNOWN}
     proconnect = load_stack(stack).stack.identity.provider == "proconnect"
     # and what the phone operator's contract says of attempts
-    phones = of(stack)[0].has("telephony")
+    phones = topology_of(stack).has("telephony")
     assert unknown == {*(["APP-07.config"] if proconnect else []), *(["APP-09.config"] if phones else [])}

@@ -18,6 +18,7 @@ from socle.report import merge_request
 from socle.stack.revision import Origin
 from socle.topology.flows import Flows
 
+pytestmark = pytest.mark.usefixtures("graphs")
 Writer = Callable[..., Path]
 
 

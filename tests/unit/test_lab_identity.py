@@ -76,6 +76,7 @@ class Front(BaseHTTPRequestHandler):
     """TLS in front, as the lab's HAProxy: the same host, and the header that says it was TLS."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one piece: two would wait for each other (Nagle)
     behind: int
 
     def log_message(self, format: str, *args: Any) -> None:

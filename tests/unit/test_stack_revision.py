@@ -20,6 +20,7 @@ from socle.stack import load_stack
 from socle.stack.revision import opened, split
 from tests.conftest import GOOD, ROOT
 
+pytestmark = pytest.mark.usefixtures("graphs")
 WAIVER = {
     "control": "CTR-07",
     "scope": ["exemple"],
