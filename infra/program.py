@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pulumi
-from pulumi import ResourceOptions
+from pulumi import Input, ResourceOptions
 from pulumi_openstack import Provider
 from pulumi_openstack.compute import Keypair
 
@@ -79,7 +81,8 @@ def deploy(loaded: LoadedStack, topology: Topology) -> None:
     records = {record.fqdn: addresses.of(record.tier) for record in topology.records}
     if cloud.dns.update == "designate":
         stack_file = loaded.stack
-        Names(topology.domain, stack_file.existing.zone, records, stack_file.certificates.caa, labels, parts)
+        both: dict[str, Mapping[str, Sequence[Input[str]]]] = {"A": records, "AAAA": topology.records6}
+        Names(topology.domain, stack_file.existing.zone, both, stack_file.certificates.caa, labels, parts)
     if topology.containers:
         Containers(topology.containers, labels, parts)
 

@@ -99,6 +99,10 @@ CODES: dict[str, Code] = {
         "An ACME authority looks for proofs in the DNS, where nobody but a person writes.",
         "Let the cloud file say how records are made (dns.update), or have certificates handed over.",
     ),
+    "SOC-1231": Code(
+        "A stack has public IPv6 addresses of what its cloud routes to projects, on a network of its own.",
+        "Take a block of the cloud file's external_network.ipv6, or leave network.ipv6 out.",
+    ),
     "SOC-1301": Code("The plan file cannot be read.", "Make a new plan: `socle plan`."),
     "SOC-1302": Code("The file is no plan, or another version of Socle made it.", "Make a new plan: `socle plan`."),
     "SOC-1303": Code("The plan was edited after it was made.", "Make a new plan and have it reviewed again."),

@@ -205,6 +205,8 @@ def topology_values(topology: Topology) -> Values:
         }
         found |= {("tiers", tier.name, key): value for key, value in rows.items()}
         found["networks", tier.name, "cidr"] = tier.network.cidr
+        if tier.network.cidr6:
+            found["networks", tier.name, "IPv6"] = tier.network.cidr6
         volumes = [node.volume for node in tier.nodes if node.volume]
         if volumes:
             found["volumes", tier.name, "volumes"] = len(volumes)

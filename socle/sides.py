@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 
 from socle import assess
 from socle.compare import Difference, Side, compare
@@ -16,7 +16,7 @@ from socle.stack.revision import Origin, opened
 from socle.topology import derive
 from socle.topology.model import Node, Tier
 
-PUT_ASIDE = ("name", "organisation", "domain", "network.cidr")  # who a stack is, not how it is built
+PUT_ASIDE = ("name", "organisation", "domain", "network.cidr", "network.ipv6")  # who a stack is, not how it is built
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,10 @@ def _likened(one: Read, prefix: int) -> Side:
     """The side as a stack without a name of its own, whose addresses count from 0.0.0.0; intent and verdict stay."""
     loaded = one.loaded
     block = IPv4Network(f"0.0.0.0/{prefix}")
-    network = loaded.stack.network.model_copy(update={"cidr": block})
+    block6 = IPv6Network("::/64") if loaded.stack.network.ipv6 else None
+    network = loaded.stack.network.model_copy(update={"cidr": block, "ipv6": block6})
     own = {"organisation": "<organisation>", "domain": "<domain>", "network": network}
-    digest = hashlib.sha256(f"{loaded.digest} {block}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{loaded.digest} {block} {block6}".encode()).hexdigest()
     alike = replace(loaded, name="<stack>", stack=loaded.stack.model_copy(update=own), digest=digest)
     topology = derive(alike)
     topology = replace(topology, tiers=tuple(_without_zones(tier) for tier in topology.tiers))

@@ -45,6 +45,9 @@ WRITTEN: dict[str, SearchStrategy[str]] = {  # a schema's `format` -> how such a
     "ipv4network": st.tuples(st.ip_addresses(v=4), st.integers(0, 32)).map(
         lambda one: str(ipaddress.IPv4Network(one, strict=False))
     ),
+    "ipv6network": st.tuples(st.ip_addresses(v=6), st.integers(0, 128)).map(
+        lambda one: str(ipaddress.IPv6Network(one, strict=False))
+    ),
 }
 
 ODD_TEXT = st.sampled_from(

@@ -13,8 +13,9 @@ from socle.topology.model import TTL
 
 
 class Names(ComponentResource):
-    """One address record per public name, in a zone of the stack's own, or in the one that the cloud team has.
+    """An address record per public name and family, in a zone of the stack's own or in the one that the cloud team has.
 
+    `records`: kind (A, AAAA) -> name -> addresses.
     `authority`: the one that may sign certificates for the domain and what is below it, by its name in CAA records
     (RFC 8659); none may sign for all names at once.
     """
@@ -23,24 +24,25 @@ class Names(ComponentResource):
         self,
         domain: str,
         zone: str | None,
-        records: Mapping[str, Sequence[Input[str]]],
+        records: Mapping[str, Mapping[str, Sequence[Input[str]]]],
         authority: str | None,
         labels: Labels,
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("socle:network:Names", f"{labels.stack}-names", None, opts)
         zone_id = self._existing(zone) if zone else self._zone(domain, labels)
-        for fqdn, addresses in records.items():
-            dns.RecordSet(
-                f"{labels.stack}-record-{fqdn}",
-                zone_id=zone_id,
-                name=f"{fqdn}.",
-                description=labels.description("public name"),
-                type="A",
-                ttl=TTL,
-                records=list(addresses),
-                opts=inside(self),
-            )
+        for kind, suffix in (("A", ""), ("AAAA", "-ipv6")):
+            for fqdn, addresses in records[kind].items():
+                dns.RecordSet(
+                    f"{labels.stack}-record-{fqdn}{suffix}",
+                    zone_id=zone_id,
+                    name=f"{fqdn}.",
+                    description=labels.description("public name"),
+                    type=kind,
+                    ttl=TTL,
+                    records=list(addresses),
+                    opts=inside(self),
+                )
         if authority:
             dns.RecordSet(
                 f"{labels.stack}-authority",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from pulumi import ComponentResource, InvokeOptions, Output, ResourceOptions
 from pulumi_openstack import networking
@@ -16,7 +16,7 @@ from socle.topology.model import Transit
 
 
 class Network(ComponentResource):
-    """A network with one subnet. `names`: addresses of the resolvers that nodes are given.
+    """A network with one subnet, or one of IPv6 beside it. `names`: addresses of the resolvers that nodes are given.
 
     One that the cloud team owns is looked up by its names and left as it is.
     """
@@ -33,10 +33,10 @@ class Network(ComponentResource):
             ).id
         else:
             self.network_id, self.subnet_id = self._made(plan, names, labels)
+        self.subnet6_id = self._public6(plan, labels) if plan.cidr6 else None
         self.register_outputs({"network_id": self.network_id, "subnet_id": self.subnet_id})
 
     def _made(self, plan: Plan, names: Sequence[str], labels: Labels) -> tuple[Output[str], Output[str]]:
-        block = ip_network(plan.cidr)
         network = networking.Network(
             plan.name,
             name=plan.name,
@@ -56,11 +56,32 @@ class Network(ComponentResource):
             gateway_ip=plan.gateway,
             enable_dhcp=True,
             dns_nameservers=list(names),
-            # The network's own services take from the pool; nodes have fixed addresses behind it.
-            allocation_pools=[{"start": str(block[2]), "end": str(block[FRONT_HOST - 1])}],
+            allocation_pools=_pool(ip_network(plan.cidr)),
             opts=inside(self),
         )
         return network.id, subnet.id
+
+    def _public6(self, plan: Plan, labels: Labels) -> Output[str]:
+        """Addresses are fixed and written into each node at its birth: nothing is announced or leased."""
+        subnet = networking.Subnet(
+            f"{plan.name}-ipv6-subnet",
+            name=f"{plan.name}-ipv6-subnet",
+            description=labels.description(f"public IPv6 subnet of {plan.tier}"),
+            network_id=self.network_id,
+            cidr=plan.cidr6,
+            ip_version=6,
+            gateway_ip=plan.gateway6,
+            enable_dhcp=False,
+            allocation_pools=_pool(ip_network(plan.cidr6)),
+            opts=inside(self),
+        )
+        identity: Output[str] = subnet.id
+        return identity
+
+
+def _pool(block: IPv4Network | IPv6Network) -> list[dict[str, str]]:
+    """The network's own services take from it; nodes have fixed addresses behind it."""
+    return [{"start": str(block[2]), "end": str(block[FRONT_HOST - 1])}]
 
 
 class Routing(ComponentResource):
@@ -88,9 +109,12 @@ class Routing(ComponentResource):
         outer = self._router(f"{name}-router", "router that leads outside", labels, outside.id)
         inner = self._router(f"{name}-inner-router", "router of the networks inside", labels, None)
         self.interfaces = {
-            tier: self._join(f"{name}-{tier}-interface", inner if network.plan.inner else outer, network)
+            tier: self._join(f"{name}-{tier}-interface", inner if network.plan.inner else outer, network.subnet_id)
             for tier, network in joined.items()
         }
+        for tier, network in joined.items():
+            if network.subnet6_id is not None:
+                self._join(f"{name}-{tier}-ipv6-interface", outer, network.subnet6_id)
         self._between(name, outer, inner, transit, labels)
         self._routes(name, outer, inner, transit[0], [n.plan for n in joined.values() if n.plan.inner], stack_block)
         self.register_outputs({"router_id": outer.id, "inner_router_id": inner.id})
@@ -105,8 +129,8 @@ class Routing(ComponentResource):
             opts=inside(self),
         )
 
-    def _join(self, name: str, router: networking.Router, network: Network) -> networking.RouterInterface:
-        return networking.RouterInterface(name, router_id=router.id, subnet_id=network.subnet_id, opts=inside(self))
+    def _join(self, name: str, router: networking.Router, subnet: Output[str]) -> networking.RouterInterface:
+        return networking.RouterInterface(name, router_id=router.id, subnet_id=subnet, opts=inside(self))
 
     def _between(
         self,
@@ -128,7 +152,7 @@ class Routing(ComponentResource):
             opts=inside(self),
         )
         self._joints = [
-            self._join(f"{name}-transit-outer", outer, network),
+            self._join(f"{name}-transit-outer", outer, network.subnet_id),
             networking.RouterInterface(f"{name}-transit-inner", router_id=inner.id, port_id=port.id, opts=inside(self)),
         ]
 

@@ -59,7 +59,7 @@ class TierFirewall(ComponentResource):
                     security_group_id=groups.ids[tier],
                     description=labels.description(f"{labels.stack}/{tier}/{opening.key}"),
                     direction=opening.direction,
-                    ethertype="IPv4",
+                    ethertype=opening.family,
                     protocol=opening.protocol,
                     port_range_min=opening.first or None,
                     port_range_max=opening.last or None,

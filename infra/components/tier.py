@@ -79,7 +79,10 @@ class Tier(ComponentResource):
             name=f"{node.name}-port",
             description=self._labels.description(node.name),
             network_id=network.network_id,
-            fixed_ips=[{"subnet_id": network.subnet_id, "ip_address": node.address}],
+            fixed_ips=[
+                {"subnet_id": network.subnet_id, "ip_address": node.address},
+                *([{"subnet_id": network.subnet6_id, "ip_address": node.address6}] if node.address6 else []),
+            ],
             security_group_ids=[self._placement.group],
             port_security_enabled=True,
             allowed_address_pairs=self._shared() or None,

@@ -226,12 +226,14 @@ def networks_are_not_shared(network: Resource, _model: Model) -> Outcome:
     on=lambda model: (*model.plan.of(SUBNET), *model.plan.of(SECURITY_GROUP_RULE)),
     broken_by=on_resource(SUBNET, inputs(ip_version=6, cidr="fd00::/64")),
 )
-def no_ipv6_left_open(resource: Resource, _model: Model) -> Outcome:
+def no_ipv6_left_open(resource: Resource, model: Model) -> Outcome:
     if resource.type == SUBNET:
-        version = resource.get("ip_version") or 4
-        return judged(version == 4, f"IPv{version}", "IPv4 only, since no flow of the matrix is IPv6")
-    family = resource.get("ethertype")
-    return judged(family == "IPv4", family, "IPv4 only, since no flow of the matrix is IPv6")
+        version, own = resource.get("ip_version") or 4, [n.cidr6 for n in model.topology.networks if n.cidr6]
+        known = version == 4 or resource.get("cidr") in own
+        return judged(known, f"IPv{version}: {resource.get('cidr')}", ["IPv4", *own])
+    opening = matrix.opened(resource, model)
+    known = resource.get("ethertype") == "IPv4" or opening in matrix.expected(model)
+    return judged(known, f"{resource.get('ethertype')}: {opening}", "IPv4, or a line of the flow matrix")
 
 
 @rule(

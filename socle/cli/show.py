@@ -29,7 +29,9 @@ def _nodes(topology: Topology) -> Rows:
 
 
 def _networks(topology: Topology) -> Rows:
-    return ("network", "cidr", "gateway"), [(n.name, n.cidr, n.gateway) for n in topology.networks]
+    return ("network", "cidr", "gateway"), [
+        (n.name, " ".join(filter(None, (n.cidr, n.cidr6))), n.gateway) for n in topology.networks
+    ]
 
 
 def _volumes(topology: Topology) -> Rows:

@@ -20,16 +20,19 @@ from socle.topology.model import TTL
 KEY = re.compile(r'key\s+"?([^"\s{]+)"?\s*\{\s*algorithm\s+"?([\w.-]+)"?\s*;\s*secret\s+"([^"]+)"\s*;\s*\}\s*;?')
 
 
-def records(topology: Topology, outputs: Outputs) -> dict[str, list[str]]:
-    """Name -> the public addresses of its tier, sorted."""
+Records = dict[str, list[str]]  # name -> addresses, sorted
+
+
+def records(topology: Topology, outputs: Outputs) -> Records:
+    """Of the public addresses of each name's tier."""
     return {record.fqdn: public_addresses(topology, record.tier, outputs) for record in topology.records}
 
 
 def publish(loaded: LoadedStack, topology: Topology, outputs: Outputs) -> bool:
     """Makes the names resolve. Returns whether anything was changed; False too when a zone file is handed over."""
-    wanted = records(topology, outputs)
+    wanted = {"A": records(topology, outputs), "AAAA": topology.records6}
     if loaded.cloud.dns.update == "rfc2136":
-        return _update(loaded, topology.domain, wanted)
+        return _update(loaded, topology, wanted)
     if loaded.cloud.dns.update == "designate":
         return False  # the cloud program did
     write_file(paths.stack_dir(loaded.name) / f"{topology.domain}.zone", zone_file(wanted).encode("ascii"))
@@ -40,18 +43,27 @@ def withdraw(loaded: LoadedStack, topology: Topology) -> bool:
     """Removes the names, when the stack is taken down."""
     if loaded.cloud.dns.update != "rfc2136":
         return False
-    return _update(loaded, topology.domain, {record.fqdn: [] for record in topology.records})
+    return _update(loaded, topology, {"A": {}, "AAAA": {}})
 
 
-def zone_file(wanted: dict[str, list[str]]) -> str:
-    return "".join(f"{name}. {TTL} IN A {address}\n" for name, addresses in wanted.items() for address in addresses)
+def zone_file(wanted: Mapping[str, Records]) -> str:
+    return "".join(
+        f"{name}. {TTL} IN {kind} {address}\n"
+        for kind, records in wanted.items()
+        for name, addresses in records.items()
+        for address in addresses
+    )
 
 
-def _update(loaded: LoadedStack, domain: str, wanted: dict[str, list[str]]) -> bool:
-    if all(sorted(asked(loaded, one, "A")) == addresses for one, addresses in wanted.items()):
-        return False
-    put(loaded, domain, "A", wanted)
-    return True
+def _update(loaded: LoadedStack, topology: Topology, wanted: Mapping[str, Records]) -> bool:
+    """A name of the stack's that is wanted no address of a kind has none of it any more."""
+    changed = False
+    for kind, addresses in wanted.items():
+        full = {record.fqdn: addresses.get(record.fqdn, []) for record in topology.records}
+        if any(sorted(asked(loaded, one, kind)) != values for one, values in full.items()):
+            put(loaded, topology.domain, kind, full)
+            changed = True
+    return changed
 
 
 def put(loaded: LoadedStack, domain: str, kind: str, wanted: Mapping[str, Sequence[str]]) -> None:

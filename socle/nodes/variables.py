@@ -112,6 +112,7 @@ def of_node(topology: Topology, node: Node, outputs: Outputs) -> Variables:
             "images": images_of([node.tier]),
             "memory": topology.tier(node.tier).memory,
             "address": output.address,
+            "address6": node.address6 or None,
             "floating_address": output.floating_address,
             "instance_id": output.instance_id,
             "volume_id": output.volume_id,
@@ -129,6 +130,8 @@ def resolved(topology: Topology, tier: str, outputs: Outputs) -> dict[str, list[
     reasons = {flow.name: flow.why for flow in topology.flows}
     found: dict[str, list[Variables]] = {"ingress": [], "egress": []}
     for opening in openings(topology, tier):
+        if opening.family == "IPv6":
+            continue  # a node's firewall has one line for both: from anywhere
         remote = remote_addresses(topology, opening, outputs)
         if remote or opening.remote == "0.0.0.0/0":
             found[opening.direction].append(

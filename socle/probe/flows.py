@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from socle.probe import ssh, stun, tls
 from socle.probe.model import Check, Spot, Target
 from socle.probe.ports import way
-from socle.topology.flows import Flow
+from socle.topology.flows import Flow, Place
 
 Probe = Callable[[Target, Flow, Spot, str], Check]
 
@@ -27,11 +27,16 @@ def checks(target: Target) -> list[Check]:
 def _spots(target: Target, flow: Flow) -> Iterator[Spot]:
     if isinstance(flow.target, str):
         yield from target.doors(flow.target)
+        if flow.source == Place.INTERNET:
+            nodes = target.topology.tier(flow.target).nodes
+            yield from (Spot(one.name, one.tier, one.address, one.address6) for one in nodes if one.address6)
 
 
 def _probe(target: Target, flow: Flow, spot: Spot) -> Check:
     if not spot.public:
         return Check("flow", flow.name, "fail", "no public address", spot.name)
+    if ":" in spot.public and not way(spot.public):
+        return Check("flow", flow.name, "unknown", f"this machine has no IPv6 way to {spot.public}", spot.name)
     assert flow.probe is not None
     return PROBES[flow.probe](target, flow, spot, spot.public)
 
@@ -98,7 +103,7 @@ def _stun(target: Target, flow: Flow, spot: Spot, address: str) -> Check:
         return Check("flow", flow.name, "fail", f"STUN: {answer.failure}", spot.name, expected, facts)
     if lent.failure:
         return Check("flow", flow.name, "fail", f"TURN over UDP: {lent.failure}", spot.name, expected, facts)
-    if (relay := lent.relayed.rpartition(":")[0]) != address:
+    if (relay := lent.relayed.rpartition(":")[0]) not in (one.public for one in target.spots if one.name == spot.name):
         text = f"lends an address that is not the node's: {relay}"
         return Check("flow", flow.name, "fail", text, spot.name, expected, facts)
     text = f"STUN sees {answer.mapped}, lends {lent.relayed}"

@@ -9,8 +9,8 @@ from socle.probe.model import Check, Target
 TIMEOUT = 3.0
 
 
-def resolve(fqdn: str, server: str | None) -> tuple[str, ...] | str:
-    """The name's IPv4 addresses, or why there are none."""
+def resolve(fqdn: str, server: str | None, kind: str = "A") -> tuple[str, ...] | str:
+    """The name's addresses, or why there are none."""
     import dns.exception
     import dns.resolver
 
@@ -20,7 +20,7 @@ def resolve(fqdn: str, server: str | None) -> tuple[str, ...] | str:
     resolver.lifetime = 2 * TIMEOUT
     resolver.timeout = TIMEOUT
     try:
-        return tuple(sorted(record.to_text() for record in resolver.resolve(fqdn, "A", search=False)))
+        return tuple(sorted(record.to_text() for record in resolver.resolve(fqdn, kind, search=False)))
     except dns.resolver.NXDOMAIN:
         return "no such name"
     except dns.exception.DNSException as error:
@@ -28,12 +28,15 @@ def resolve(fqdn: str, server: str | None) -> tuple[str, ...] | str:
 
 
 def checks(target: Target) -> list[Check]:
-    return [
+    found = [
         _judge(
             record.fqdn, resolve(record.fqdn, target.names_server), [spot.public for spot in target.doors(record.tier)]
         )
         for record in target.topology.records
     ]
+    for fqdn, addresses in target.topology.records6.items():
+        found.append(_judge(f"{fqdn} AAAA", resolve(fqdn, target.names_server, "AAAA"), addresses))
+    return found
 
 
 def _judge(fqdn: str, seen: tuple[str, ...] | str, nodes: Sequence[str | None]) -> Check:

@@ -86,9 +86,14 @@ def scan(
     }
 
 
+def datagrams(address: str) -> socket.socket:
+    """A UDP socket of the address's family."""
+    return socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+
+
 def way(address: str) -> str:
     """The address that this machine sends from, towards another; empty when there is no route. Sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+    with datagrams(address) as udp:
         try:
             udp.connect((address, 9))
         except OSError:

@@ -16,12 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from socle.probe.ports import datagrams
 from socle.probe.tls import trust
 
 COOKIE = 0x2112A442
 BINDING, ALLOCATE, REFRESH, PERMISSION = 0x0001, 0x0003, 0x0004, 0x0008
 USERNAME, INTEGRITY, ERROR, LIFETIME, PEER, RELAYED = 0x0006, 0x0008, 0x0009, 0x000D, 0x0012, 0x0016
 REALM, NONCE, TRANSPORT, MAPPED = 0x0014, 0x0015, 0x0019, 0x0020
+IPV6 = 2  # family of an address
 TRIES, WAIT = 4, 1.0
 Attributes = dict[int, bytes]
 Exchange = Callable[[bytes], bytes]
@@ -79,8 +81,10 @@ def parse(packet: bytes) -> tuple[int, Attributes]:
 
 
 def address_of(value: bytes) -> str:
-    """`192.0.2.1:4242` out of a XOR-MAPPED-ADDRESS (IPv4)."""
+    """`192.0.2.1:4242` out of a XOR-MAPPED-ADDRESS; of an IPv6 one, the port alone."""
     port = struct.unpack("!H", value[2:4])[0] ^ (COOKIE >> 16)
+    if value[1] == IPV6:
+        return f"[IPv6]:{port}"
     number = struct.unpack("!I", value[4:8])[0] ^ COOKIE
     return f"{socket.inet_ntoa(struct.pack('!I', number))}:{port}"
 
@@ -99,7 +103,7 @@ def _refusal(attributes: Attributes) -> str:
 
 def binding(address: str, port: int) -> Answer:
     """The server answers over UDP and names our address."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+    with datagrams(address) as udp:
         udp.connect((address, port))
         try:
             _kind, attributes = parse(_over_udp(udp)(message(BINDING, [])))
@@ -113,7 +117,7 @@ def binding(address: str, port: int) -> Answer:
 
 
 def allocate_udp(address: str, port: int, secret: str, peers: Sequence[str] = ()) -> Answer:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+    with datagrams(address) as udp:
         udp.connect((address, port))
         return _allocate(_over_udp(udp), secret, peers)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from socle.stack.model import Address, Block, Day, Host, Line, Section, SecureAddress, as_written, each_once
+from socle.stack.model import Address, Block, Block6, Day, Host, Line, Section, SecureAddress, as_written, each_once
 
 Interface = Annotated[IPv4Interface, BeforeValidator(as_written)]
 OfferedService = Literal[
@@ -54,6 +54,7 @@ class ImageOffer(Section):
 class ExternalNetwork(Section):
     name: Line
     cidr: Block
+    ipv6: Annotated[Block6 | None, Field(description="Routed to projects: stacks have their blocks of it")] = None
 
 
 class Surrounding(Section):

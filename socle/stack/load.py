@@ -224,6 +224,7 @@ def _address_problems(stack: Stack, cloud: Cloud, doc: Document) -> Iterator[Inp
         yield InputError("SOC-1208", "the stack's block must be a /16 to a /19: {block}", where=where, block=block)
     if not any(block.subnet_of(private) for private in PRIVATE):
         yield InputError("SOC-1209", "the stack's block must be private: {block}", where=where, block=block)
+    yield from _ipv6_problems(stack, cloud, doc)
     external = _("{cloud}'s external network").format(cloud=stack.cloud)
     others: list[tuple[str, IPv4Network]] = [(external, cloud.external_network.cidr)]
     others += [("access.from", source) for source in stack.access.sources]
@@ -242,3 +243,30 @@ def _address_problems(stack: Stack, cloud: Cloud, doc: Document) -> Iterator[Inp
                 other=other,
             )
             return
+
+
+def _ipv6_problems(stack: Stack, cloud: Cloud, doc: Document) -> Iterator[InputError]:
+    block, routed = stack.network.ipv6, cloud.external_network.ipv6
+    where = doc.mark(("network", "ipv6"))
+    if block is None:
+        return
+    if not 48 <= block.prefixlen <= 64:
+        yield InputError("SOC-1208", "the stack's IPv6 block must be a /48 to a /64: {block}", where=where, block=block)
+    if routed is None or not block.subnet_of(routed):
+        yield InputError(
+            "SOC-1231",
+            "{cloud} does not route the stack's IPv6 block: {block}",
+            where=where,
+            hint=_("external_network.ipv6 of the cloud file: {block}").format(block=routed or "-"),
+            cloud=stack.cloud,
+            block=block,
+        )
+    if "turn" in stack.existing.networks:
+        yield InputError(
+            "SOC-1231",
+            "the existing network of {tier} is given no IPv6 subnet; {block} would lead nowhere",
+            where=where,
+            hint=_("leave out network.ipv6, or the existing network"),
+            tier="turn",
+            block=block,
+        )

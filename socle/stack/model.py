@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -55,6 +55,7 @@ SecureAddress = Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.:\[\]-]+(/\S*
 Address = Annotated[IPv4Address, BeforeValidator(as_written)]
 Day = Annotated[date, BeforeValidator(as_written)]
 Block = Annotated[IPv4Network, BeforeValidator(as_written)]
+Block6 = Annotated[IPv6Network, BeforeValidator(as_written)]
 
 
 class Environment(StrEnum):
@@ -306,6 +307,10 @@ class Access(Section):
 
 class NetworkPlan(Section):
     cidr: Annotated[Block, Field(description="Private block of the stack, /16 to /19; one /24 per tier")]
+    ipv6: Annotated[
+        Block6 | None,
+        Field(description="Public block that the cloud routes to the stack, /48 to /64: its relays answer there too"),
+    ] = None
 
 
 class Stack(Section):

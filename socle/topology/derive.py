@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 from socle.errors import InputError
@@ -181,7 +181,11 @@ def _network(loaded: LoadedStack, tier: str, kind: TierKind, cidr: str) -> Netwo
     if existing:
         block = existing.cidr
         return Network(existing.network, tier, str(block), str(block[1]), kind.inner, existing.subnet)
-    return Network(f"{loaded.name}-{tier}", tier, cidr, str(IPv4Network(cidr)[1]), kind.inner)
+    made = Network(f"{loaded.name}-{tier}", tier, cidr, str(IPv4Network(cidr)[1]), kind.inner)
+    if kind.dual and loaded.stack.network.ipv6:
+        public = next(loaded.stack.network.ipv6.subnets(new_prefix=64))
+        made = replace(made, cidr6=str(public), gateway6=str(public[1]))
+    return made
 
 
 def _enough_room(loaded: LoadedStack, tier: str, count: int, network: Network) -> None:
@@ -239,7 +243,8 @@ def _nodes(loaded: LoadedStack, tier: str, kind: TierKind, network: Network, siz
         name = f"{loaded.name}-{tier}-{zone}-{number}"
         volume = Volume(f"{name}-data", size.volume, kind.mount, volume_kind, encryption) if size.volume else None
         public = str(addresses[index]) if index < len(addresses) else ""
-        yield Node(name, tier, zone, number, str(block[FIRST_HOST + index]), volume, public)
+        own6 = str(IPv6Network(network.cidr6)[FIRST_HOST + index]) if network.cidr6 else ""
+        yield Node(name, tier, zone, number, str(block[FIRST_HOST + index]), volume, public, own6)
 
 
 def volume_type(loaded: LoadedStack) -> tuple[str, Literal["cloud", "node", "none"]]:

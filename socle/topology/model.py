@@ -32,7 +32,8 @@ class Volume:
 
 @dataclass(frozen=True)
 class Node:
-    """`address`: its fixed address on its tier's network. `public`: the public address that the cloud team gave it."""
+    """`address`: its fixed address on its tier's network, `address6` the public IPv6 one. `public`: the public address
+    that the cloud team gave it."""
 
     name: str
     tier: str
@@ -41,12 +42,14 @@ class Node:
     address: str
     volume: Volume | None = None
     public: str = ""
+    address6: str = ""
 
 
 @dataclass(frozen=True)
 class Network:
-    """One private network per tier, with one subnet. `inner`: no way to or from the Internet. `existing`: the subnet's
-    name, where the network is the cloud team's; it is not made, and joined to no router of the stack."""
+    """One private network per tier, with one subnet; and one of public IPv6 addresses, where users have that way too.
+    `inner`: no way to or from the Internet. `existing`: the subnet's name, where the network is the cloud team's; it is
+    not made, and joined to no router of the stack."""
 
     name: str
     tier: str
@@ -54,6 +57,8 @@ class Network:
     gateway: str
     inner: bool = False
     existing: str = ""
+    cidr6: str = ""
+    gateway6: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,15 @@ class Topology:
     @property
     def networks(self) -> tuple[Network, ...]:
         return tuple(tier.network for tier in self.tiers)
+
+    @property
+    def records6(self) -> dict[str, list[str]]:
+        """Public names that have IPv6 addresses too -> these, sorted."""
+        found = {
+            record.fqdn: sorted(node.address6 for node in self.tier(record.tier).nodes if node.address6)
+            for record in self.records
+        }
+        return {name: addresses for name, addresses in found.items() if addresses}
 
     @property
     def promoted_by_hand(self) -> tuple[str, ...]:

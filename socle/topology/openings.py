@@ -9,10 +9,12 @@ from typing import Literal
 from socle.topology.flows import End, Flow, Place, Protocol, PublicOf, span
 from socle.topology.model import Topology
 
+EVERYWHERE6 = "::/0"
+
 
 @dataclass(frozen=True)
 class Opening:
-    """`remote`: a CIDR block, a tier's name (its nodes), or the public addresses of a tier."""
+    """`remote`: a CIDR block of either family, a tier's name (its nodes), or the public addresses of a tier."""
 
     tier: str
     flow: str
@@ -28,9 +30,14 @@ class Opening:
         return span(self.first, self.last)
 
     @property
+    def family(self) -> Literal["IPv4", "IPv6"]:
+        return "IPv6" if self.remote == EVERYWHERE6 else "IPv4"
+
+    @property
     def key(self) -> str:
         """Unique within the tier, stable across runs."""
         remote = f"public-{self.remote.tier}" if isinstance(self.remote, PublicOf) else self.remote.replace("/", "-")
+        remote = "ipv6" if self.family == "IPv6" else remote
         return f"{self.direction}-{self.flow}-{remote}"
 
 
@@ -59,7 +66,8 @@ def _open(
     if isinstance(other, PublicOf):
         yield Opening(tier, flow.name, direction, flow.protocol, flow.first, flow.last, other)
     elif isinstance(other, Place):
-        for block in topology.places[other]:
+        dual = other == Place.INTERNET and direction == "ingress" and topology.tier(tier).network.cidr6
+        for block in (*topology.places[other], *([EVERYWHERE6] if dual else [])):
             yield Opening(tier, flow.name, direction, flow.protocol, flow.first, flow.last, block)
     else:
         yield Opening(tier, flow.name, direction, flow.protocol, flow.first, flow.last, other, remote_is_tier=True)

@@ -22,6 +22,7 @@ class TierKind:
 
     subnet         which /24 of the stack's block
     public         users reach each node by an address of its own, or all of them by one in front
+    dual           users reach its nodes by IPv6 too, where the stack has a block of it
     inner          on networks with no way to or from the Internet
     quorum         its nodes vote: a majority must survive
     mount          where its volume is mounted
@@ -34,6 +35,7 @@ class TierKind:
     title: str
     level: Level = "intermediary"
     public: Public = ""
+    dual: bool = False
     inner: bool = False
     quorum: bool = False
     mount: str = "/srv"
@@ -48,7 +50,7 @@ TIERS: dict[str, TierKind] = {
     "mirror": TierKind(14, "Packages, images, names and time for all", "enhanced", mount="/srv/mirror", needed=True),
     "edge": TierKind(1, "TLS and signalling front", public="front", needed=True),
     "media": TierKind(2, "LiveKit media servers", public="each", carries_calls=True, needed=True),
-    "turn": TierKind(3, "coturn relays", public="each", carries_calls=True, needed=True),
+    "turn": TierKind(3, "coturn relays", public="each", dual=True, carries_calls=True, needed=True),
     "bus": TierKind(
         4,
         "Valkey, LiveKit's bus",

@@ -29,6 +29,8 @@ def placed(stack: str, cloud: str) -> tuple[LoadedStack, Topology] | InputError:
     file = folder / f"{stack}.yaml"
     if f"cloud: {cloud}\n" not in text:  # a cloud has its own way to a provider of identities
         text = re.sub(r"(?m)^cloud: \S+$", f"cloud: {cloud}", text)
+        if not load_cloud(cloud).external_network.ipv6:
+            text = re.sub(r', ipv6: "\S+"', "", text)
         if server := load_cloud(cloud).surroundings.identity:
             issuer = f"https://{server.name}:{server.port}/realms/agents"
             known = rf'\nidentity: {{provider: oidc, issuer: "{issuer}"}}\n'

@@ -18,6 +18,7 @@ def test_no_fixed_address_is_in_the_pool_of_a_network_s_own_services(stack: str)
     topology = derive(load_stack(stack))
     given = [(tier.network.cidr, node.address) for tier in topology.tiers for node in tier.nodes]
     given += [(topology.tier(front.tier).network.cidr, front.address) for front in topology.fronts]
+    given += [(tier.network.cidr6, node.address6) for tier in topology.tiers for node in tier.nodes if node.address6]
     given.append((topology.transit.network.cidr, topology.transit.inner))
     for cidr, address in given:
         block = ip_network(cidr)

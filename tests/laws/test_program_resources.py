@@ -91,7 +91,7 @@ def test_one_rule_per_opening_and_nothing_else_is_open(topology: Topology, graph
 def test_a_rule_has_one_remote(graph: Graph) -> None:
     for rule in graph.of(SECURITY_GROUP_RULE):
         assert (rule.get("remote_group_id") is None) != (rule.get("remote_ip_prefix") is None), rule.name
-        assert rule.get("ethertype") == "IPv4"
+        assert rule.get("ethertype") == ("IPv6" if ":" in str(rule.get("remote_ip_prefix")) else "IPv4")
 
 
 def test_groups_start_empty(topology: Topology, graph: Graph) -> None:
@@ -117,7 +117,7 @@ def test_every_port_has_its_tier_s_group_alone(topology: Topology, graph: Graph)
         assert port.get("security_group_ids") == [Ref(f"{topology.stack}-{node.tier}-group")]
         assert port.get("port_security_enabled") is True
         assert port.get("network_id") == Ref(topology.tier(node.tier).network.name)
-        assert [ip["ip_address"] for ip in port.get("fixed_ips")] == [node.address]
+        assert [ip["ip_address"] for ip in port.get("fixed_ips")] == [node.address, *filter(None, [node.address6])]
 
 
 def test_every_node_has_one_instance_with_one_port(topology: Topology, graph: Graph) -> None:
@@ -192,7 +192,8 @@ def test_public_addresses_and_volumes_are_where_the_topology_says(topology: Topo
 
 
 def test_nodes_stay_out_of_the_network_s_own_addresses(topology: Topology, graph: Graph) -> None:
-    assert len(graph.of(NETWORK)) == len(graph.of(SUBNET)) == len(topology.tiers) + 1
+    dual = [tier for tier in topology.tiers if tier.network.cidr6]
+    assert len(graph.of(NETWORK)) == len(graph.of(SUBNET)) - len(dual) == len(topology.tiers) + 1
     for tier in topology.tiers:
         subnet = graph.named(f"{tier.network.name}-subnet")
         assert subnet is not None

@@ -29,7 +29,7 @@ def test_names_addresses_and_sources_are_documentation_ones(name: str) -> None:
 
 def test_ministries_share_nothing() -> None:
     loaded = [load_stack(name) for name in STACKS]
-    blocks = [one.stack.network.cidr for one in loaded]
+    blocks = [block for one in loaded for block in (one.stack.network.cidr, one.stack.network.ipv6) if block]
     assert not any(a.overlaps(b) for i, a in enumerate(blocks) for b in blocks[i + 1 :])
     assert len({one.stack.domain for one in loaded}) == len(loaded)
 

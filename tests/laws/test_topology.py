@@ -129,6 +129,7 @@ def test_no_two_stacks_of_a_cloud_meet() -> None:
         names = [node.name for topology in found for node in topology.nodes]
         assert len(names) == len(set(names))
         blocks = [ip_network(topology.cidr) for topology in found]
+        blocks += [ip_network(n.cidr6) for topology in found for n in topology.networks if n.cidr6]
         assert not any(a.overlaps(b) for i, a in enumerate(blocks) for b in blocks[i + 1 :])
         domains = [topology.domain for topology in found]
         assert len(domains) == len(set(domains))

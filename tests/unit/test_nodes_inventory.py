@@ -157,8 +157,10 @@ def test_a_killed_run_leaves_no_agent(tmp_path: Path) -> None:
 def test_names_have_the_floating_addresses_of_their_tier(topology: Topology, made: dict[str, NodeOutput]) -> None:
     wanted = names.records(topology, made)
     assert wanted["turn.visio.demo.example"] == [made[topology.tier("turn").nodes[0].name].floating_address]
-    zone = names.zone_file(wanted)
-    assert len(zone.splitlines()) == len(topology.records)
+    both = {"A": wanted, "AAAA": {"turn.visio.demo.example": ["2001:db8::a"]}}
+    zone = names.zone_file(both).splitlines()
+    assert len(zone) == len(topology.records) + 1
+    assert zone[-1] == "turn.visio.demo.example. 60 IN AAAA 2001:db8::a"
 
 
 @pytest.mark.parametrize(
