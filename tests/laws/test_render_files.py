@@ -15,7 +15,7 @@ from socle.stack import load_stack
 from socle.topology import derive
 from socle.topology.openings import openings
 from tests.conftest import ROOT, STACKS
-from tests.models import files_of
+from tests.models import files_of, topology_of
 
 Files = dict[tuple[str, str], str]
 ACLS = ("users", "sentinel")  # of Valkey, and of Sentinel
@@ -30,6 +30,16 @@ ROLES = sorted(path.name for path in (ROOT / "playbooks" / "roles").iterdir())
 @pytest.fixture(params=STACKS)
 def files(request: pytest.FixtureRequest) -> Files:
     return files_of(request.param)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_node_is_told_what_the_base_role_knows(stack: str) -> None:
+    """Ansible refuses a value that the argument specification lacks, on every node."""
+    file = ROOT / "playbooks" / "roles" / "base" / "meta" / "argument_specs.yml"
+    known = yaml.safe_load(file.read_text())["argument_specs"]["main"]["options"]["node"]["options"]
+    topology = topology_of(stack)
+    for node in topology.nodes:
+        assert set(variables.of_node(topology, node, outputs.placeholders(topology))["node"]) == set(known)
 
 
 @pytest.mark.parametrize("stack", STACKS)
