@@ -9,7 +9,7 @@ import os
 import sys
 from datetime import date
 
-from benchmarks import apply_speed, check_speed, demo_speed, size_speed
+from benchmarks import apply_speed, check_speed, configure_speed, demo_speed, media_speed, relay_speed, size_speed
 from socle.table import table
 
 if __name__ == "__main__":
@@ -21,8 +21,9 @@ if __name__ == "__main__":
     )
     print(f"Median of {size_speed.RUNS} runs, imported\n{table(('what', 'ms', 'aim ms'), size_speed.rows())}\n")
     applied: list[str] = []
-    whole = demo_speed.rows(while_up=lambda: applied.append(apply_speed.report()))
-    print(f"{applied[0] if applied else apply_speed.report()}\n")  # a lab that was up before is measured as it is
+    of_nodes = (configure_speed.report, relay_speed.report, media_speed.report)
+    whole = demo_speed.rows(while_up=lambda: applied.extend(one() for one in (*of_nodes, apply_speed.report)))
+    print("\n\n".join(applied or [apply_speed.report()]), end="\n\n")  # a lab that was up before is measured as it is
     whole += demo_speed.rows(bare=True) if "--bare" in sys.argv else []
     if whole:
         print(f"One run\n{table(('what', 'wall s', 'aim s'), whole)}")

@@ -11,11 +11,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks import timeline
+from benchmarks import timeline, variables
 from benchmarks.timeline import Span
 from socle.errors import SocleError
 from socle.table import table
@@ -100,21 +99,8 @@ def report(*, apply: bool = True) -> str:
     with tempfile.TemporaryDirectory(prefix="socle-bench-") as name:
         folder = Path(name)
         file = stack_file(folder / "stacks")
-        with _environment(SOCLE_STATE=str(folder / "state"), SOCLE_STACKS=str(file.parent)):
+        with variables.given(SOCLE_STATE=str(folder / "state"), SOCLE_STACKS=str(file.parent)):
             return "\n".join(_measured(apply))
-
-
-@contextmanager
-def _environment(**own: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in own}
-    os.environ.update(own)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
 
 
 def _measured(apply: bool) -> Iterator[str]:

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from benchmarks import variables
+
 ROOT = Path(__file__).parent.parent
 Row = tuple[str, str, str]
 
@@ -50,7 +52,8 @@ def _rows(checkout: Path, environment: Mapping[str, str], bare: bool, while_up: 
         found.append(
             ("socle up demo, nothing to do", _timed([socle, "up", "demo", "--yes"], checkout, environment), "")
         )
-        while_up()
+        with variables.given(SOCLE_STATE=environment["SOCLE_STATE"]):
+            while_up()
     finally:
         subprocess.run([socle, "lab", "down"], cwd=checkout, env=environment, check=False)
     return found

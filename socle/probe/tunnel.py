@@ -40,6 +40,8 @@ async def tunnel(door: Door, ca: Path | None, *, http: bool = False) -> AsyncIte
         task.add_done_callback(running.discard)
         try:
             await _carry(state, context, reader, writer, http)
+        except asyncio.CancelledError:
+            pass  # the block has ended; asyncio would complain of a connection that was still open
         finally:
             writer.close()
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
 import json
 import os
 import secrets
@@ -25,12 +24,12 @@ import dns.exception
 import dns.message
 import dns.query
 
-from socle.engine import build
 from socle.nodes import certificates
 from socle.stack import load_stack
 from socle.stack.cloud import Certificates, DnsUpdate, Issuer
 from socle.stack.load import LoadedStack
 from socle.topology.model import Secret
+from tests import golang
 from tests.integration.machine import NEW_NETWORK, made_once
 from tests.integration.nodes import ROOT, sh, until
 
@@ -60,18 +59,7 @@ def why_not() -> str:
 
 
 def pebble() -> Path:
-    """Built once for this machine and each version."""
-    pinned = hashlib.sha256(b"".join((MODULE / name).read_bytes() for name in ("go.mod", "go.sum"))).hexdigest()[:12]
-    file = ROOT.with_name(f"pebble-{pinned}")
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        go, new = str(build._go(MODULE / "go.mod")), file.with_name(f"{file.name}.new")
-        command = [go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o", str(new)]
-        environment = {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
-        package = "github.com/letsencrypt/pebble/v2/cmd/pebble"
-        subprocess.run([*command, package], cwd=MODULE, env=environment, check=True, timeout=600)
-        new.rename(file)
-    return file
+    return golang.program(MODULE, "github.com/letsencrypt/pebble/v2/cmd/pebble")
 
 
 def named() -> list[str]:
