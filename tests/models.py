@@ -103,6 +103,7 @@ def facts(topology: Topology, node: str) -> dict[str, Any]:
             "kernel.sysrq": "0",
             "kernel.unprivileged_bpf_disabled": "1",
             **hardening.IPV4,
+            hardening.OFF6: "1",
             **hardening.FILES,
             "kernel.yama.ptrace_scope": "1",
         },

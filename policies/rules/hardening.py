@@ -1,4 +1,4 @@
-"""Nodes against ANSSI-BP-028, rule by rule of the guide: HST-02 to HST-25, SSH-02. hosts.py has what is older.
+"""Nodes against ANSSI-BP-028, rule by rule of the guide: HST-02 to HST-25, NET-10, SSH-02. hosts.py has what is older.
 
 What a system container cannot show is unknown there, and a person settles it.
 """
@@ -25,6 +25,7 @@ IPV4 = {
     "net.ipv4.conf.all.send_redirects": "0",
     "net.ipv4.conf.all.accept_source_route": "0",
 }
+OFF6 = "net.ipv6.conf.all.disable_ipv6"
 FILES = {
     "fs.suid_dumpable": "0",
     "fs.protected_fifos": "2",
@@ -133,6 +134,16 @@ def programs_do_not_read_each_other(facts: Facts, _model: Model) -> Outcome:
 @rule("HST-06", phase="runtime", on=targets.nodes, broken_by=_sysctl("net.ipv4.conf.all.accept_redirects", "1"))
 def ipv4_in_effect(facts: Facts, _model: Model) -> Outcome:
     return _settings(facts, IPV4, of_the_host=False)
+
+
+@rule("NET-10", phase="runtime", on=targets.nodes, broken_by=_sysctl(OFF6, "0"))
+def ipv6_is_off_where_nobody_comes_by_it(facts: Facts, model: Model) -> Outcome:
+    if model.topology.node(facts.node).address6:
+        return not_applicable("users come by IPv6 too; the flow matrix says how")
+    seen = ((facts.data or {}).get("sysctl") or {}).get(OFF6)
+    if seen is None:
+        return unknown("not read", settled_in="runtime", expected=f"{OFF6} = 1")
+    return judged(seen == "1", f"{OFF6} = {seen}", f"{OFF6} = 1")
 
 
 @rule("HST-07", phase="runtime", on=targets.nodes, broken_by=_sysctl("fs.suid_dumpable", "2"))
