@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import subprocess
 import sys
 import threading
@@ -37,12 +36,18 @@ class Meeting(Moments):
     def __init__(self, process: subprocess.Popen[str]) -> None:
         super().__init__()
         self._process = process
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
 
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
             self.add(float(line))
+
+    def end(self) -> None:
+        self._process.kill()
+        self._reading.join(30)
+        self._process.communicate(timeout=30)  # closes what it was asked and told by
 
 
 @contextmanager
@@ -56,13 +61,12 @@ def meeting(door: Door, ca: Path, tokens: tuple[str, str], relays: dict[str, Any
     assert process.stdin
     process.stdin.write(json.dumps(plan) + "\n")
     process.stdin.flush()
+    held = Meeting(process)
     try:
-        held = Meeting(process)
         held.first(60)
         yield held
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=30)
+        held.end()
 
 
 # --- the call's process ----------------------------------------------------------------------------------------------
