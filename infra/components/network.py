@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 
 from pulumi import ComponentResource, InvokeOptions, Output, ResourceOptions
 from pulumi_openstack import networking
@@ -46,42 +46,35 @@ class Network(ComponentResource):
             port_security_enabled=True,
             opts=inside(self),
         )
-        subnet = networking.Subnet(
-            f"{plan.name}-subnet",
-            name=f"{plan.name}-subnet",
-            description=labels.description(f"subnet of {plan.tier}"),
-            network_id=network.id,
-            cidr=plan.cidr,
-            ip_version=4,
-            gateway_ip=plan.gateway,
-            enable_dhcp=True,
-            dns_nameservers=list(names),
-            allocation_pools=_pool(ip_network(plan.cidr)),
-            opts=inside(self),
-        )
-        return network.id, subnet.id
+        text = labels.description(f"subnet of {plan.tier}")
+        return network.id, self._subnet("subnet", text, network.id, plan.cidr, plan.gateway, names)
 
     def _public6(self, plan: Plan, labels: Labels) -> Output[str]:
         """Addresses are fixed and written into each node at its birth: nothing is announced or leased."""
+        text = labels.description(f"public IPv6 subnet of {plan.tier}")
+        return self._subnet("ipv6-subnet", text, self.network_id, plan.cidr6, plan.gateway6, None)
+
+    def _subnet(
+        self, suffix: str, text: str, network: Output[str], cidr: str, gateway: str, names: Sequence[str] | None
+    ) -> Output[str]:
+        """`names`: the resolvers that its DHCP tells; without any it has none."""
+        block, name = ip_network(cidr), f"{self.plan.name}-{suffix}"
         subnet = networking.Subnet(
-            f"{plan.name}-ipv6-subnet",
-            name=f"{plan.name}-ipv6-subnet",
-            description=labels.description(f"public IPv6 subnet of {plan.tier}"),
-            network_id=self.network_id,
-            cidr=plan.cidr6,
-            ip_version=6,
-            gateway_ip=plan.gateway6,
-            enable_dhcp=False,
-            allocation_pools=_pool(ip_network(plan.cidr6)),
+            name,
+            name=name,
+            description=text,
+            network_id=network,
+            cidr=cidr,
+            ip_version=block.version,
+            gateway_ip=gateway,
+            enable_dhcp=names is not None,
+            dns_nameservers=None if names is None else list(names),
+            # The network's own services take from the pool; nodes have fixed addresses behind it.
+            allocation_pools=[{"start": str(block[2]), "end": str(block[FRONT_HOST - 1])}],
             opts=inside(self),
         )
         identity: Output[str] = subnet.id
         return identity
-
-
-def _pool(block: IPv4Network | IPv6Network) -> list[dict[str, str]]:
-    """The network's own services take from it; nodes have fixed addresses behind it."""
-    return [{"start": str(block[2]), "end": str(block[FRONT_HOST - 1])}]
 
 
 class Routing(ComponentResource):
