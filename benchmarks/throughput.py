@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from socle.cli.verify import _target
-from socle.engine import deploy, workspace
+from socle.cli.deployed import outputs_of
+from socle.cli.verify import target_of
 from socle.probe.model import Target
 from socle.stack import load_stack
 from socle.table import table
@@ -84,8 +84,7 @@ class Standing:
 
 def standing(stack: str) -> Standing:
     loaded = load_stack(stack)
-    made = deploy.outputs(workspace.open_stack(loaded, credentials=False))
-    return Standing(stack, _target(loaded, derive(loaded), made))
+    return Standing(stack, target_of(loaded, derive(loaded), outputs_of(loaded)))
 
 
 def report(what: str, ours: Callable[[], float], bare: Callable[[], float]) -> str:

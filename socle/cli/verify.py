@@ -34,7 +34,7 @@ def verify(stack: str, as_json: bool, native: bool, calls_only: bool) -> None:
     loaded = load_stack(stack)
     topology = derive(loaded)
     outputs = outputs_of(loaded)
-    goal = _target(loaded, topology, outputs)
+    goal = target_of(loaded, topology, outputs)
     _refuse_without_lab(loaded)
     report = run(
         goal, _client(native, goal), lambda: _facts(loaded, topology, outputs), calls_only=calls_only, say=_say
@@ -55,7 +55,7 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _target(loaded: LoadedStack, topology: Topology, outputs: dict[str, Any]) -> Target:
+def target_of(loaded: LoadedStack, topology: Topology, outputs: dict[str, Any]) -> Target:
     from socle.nodes import outputs as node_outputs
     from socle.nodes.hostkeys import known_hosts_file
     from socle.nodes.vault import read_vault
