@@ -34,9 +34,9 @@ class Trusting(adapters.HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        context = _the_machine_s()
+        # urllib3 changes the context of a connection whose certificate has another name
+        context = ssl.create_default_context() if self._ca or self._name else _the_machine_s()
         if self._ca:
-            context = ssl.create_default_context()
             context.load_verify_locations(self._ca)
         if self._name:
             kwargs |= {"server_hostname": self._name, "assert_hostname": self._name}
