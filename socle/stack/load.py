@@ -261,12 +261,3 @@ def _ipv6_problems(stack: Stack, cloud: Cloud, doc: Document) -> Iterator[InputE
             cloud=stack.cloud,
             block=block,
         )
-    if "turn" in stack.existing.networks:
-        yield InputError(
-            "SOC-1231",
-            "the existing network of {tier} is given no IPv6 subnet; {block} would lead nowhere",
-            where=where,
-            hint=_("leave out network.ipv6, or the existing network"),
-            tier="turn",
-            block=block,
-        )

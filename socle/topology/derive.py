@@ -179,6 +179,15 @@ def _tier(loaded: LoadedStack, name: str, kind: TierKind, cidr: str, wanted: Tie
 def _network(loaded: LoadedStack, tier: str, kind: TierKind, cidr: str) -> Network:
     existing = loaded.stack.existing.networks.get(tier)
     if existing:
+        if kind.dual and loaded.stack.network.ipv6:
+            raise InputError(
+                "SOC-1231",
+                "the existing network of {tier} is given no IPv6 subnet; {block} would lead nowhere",
+                where=loaded.document.mark(("network", "ipv6")),
+                hint=_("leave out network.ipv6, or the existing network"),
+                tier=tier,
+                block=loaded.stack.network.ipv6,
+            )
         block = existing.cidr
         return Network(existing.network, tier, str(block), str(block[1]), kind.inner, existing.subnet)
     made = Network(f"{loaded.name}-{tier}", tier, cidr, str(IPv4Network(cidr)[1]), kind.inner)

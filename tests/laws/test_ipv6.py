@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv6Network, ip_address, ip_network
+from pathlib import Path
 
 import pytest
 
 from policies.rules.network import no_ipv6_left_open
+from socle.errors import InputError
 from socle.graph import Graph, Ref
-from socle.graph.model import FLOATING_IP, RECORD_SET, ROUTER_INTERFACE, SECURITY_GROUP_RULE, SUBNET
+from socle.graph.model import RECORD_SET, ROUTER_INTERFACE, SECURITY_GROUP_RULE, SUBNET
 from socle.policy.outcome import Status
 from socle.stack import load_stack
 from socle.stack.load import LoadedStack
-from socle.topology import Topology
+from socle.topology import Topology, derive
 from socle.topology.flows import Place
 from tests.conftest import STACKS
 from tests.models import files_of, intended, topology_of
@@ -59,7 +62,6 @@ def test_names_have_the_addresses(topology: Topology, graph: Graph) -> None:
         return
     found = {one.get("name"): one.get("records") for one in graph.of(RECORD_SET) if one.get("type") == "AAAA"}
     assert found == {f"{name}.": addresses for name, addresses in topology.records6.items()}
-    assert not [one for one in graph.of(FLOATING_IP) if ":" in str(one.get("address"))]
 
 
 @pytest.mark.parametrize("stack", WITH)
@@ -93,4 +95,13 @@ def test_coturn_listens_for_both_and_relays_by_ipv4(stack: str) -> None:
     text = files_of(stack)["turn", "/etc/turnserver.conf"]
     listening, relaying = (re.findall(rf"^{key}=(.*)$", text, re.M) for key in ("listening-ip", "relay-ip"))
     assert sorted({ip_address(one).version for one in listening}) == ([4, 6] if stack in WITH else [4])
+    assert relaying
     assert all(ip_network(topology_of(stack).cidr).supernet_of(ip_network(one)) for one in relaying)
+
+
+def test_a_network_of_the_cloud_team_s_is_given_no_subnet(stack_file: Callable[..., Path]) -> None:
+    theirs = {"networks": {"turn": {"network": "relais", "subnet": "relais-1", "cidr": "10.20.30.0/24"}}}
+    file = stack_file(network={"cidr": "10.90.0.0/19", "ipv6": "2001:db8:90::/56"}, existing=theirs)
+    with pytest.raises(InputError) as refused:
+        derive(load_stack(str(file)))
+    assert (refused.value.code, refused.value.where is not None) == ("SOC-1231", True)
