@@ -30,6 +30,9 @@ def environment() -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
+        # WHY: processes that begin together write stevedore's list of drivers into one file, each in the order of a set
+        # of its own; mixed, that file may be valid and lack some. In one order they all write the same.
+        "PYTHONHASHSEED": "0",
         "SOCLE_OVSDB": f"unix:{OVN}/db.sock",
         "SOCLE_CHASSIS": CHASSIS,
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from graphlib import TopologicalSorter
@@ -78,6 +80,13 @@ def test_every_process_can_be_started(groups: set[str], where: Wiring) -> None:
     assert len(names) == len(set(names))
     order = list(TopologicalSorter({row["name"]: row["after"] for row in rows}).static_order())
     assert set(order) == set(names)
+
+
+def test_processes_write_what_they_share_in_one_order() -> None:
+    """Else two that write stevedore's list of drivers at once may leave one that lacks some, and is valid."""
+    program = [sys.executable, "-c", "print({str(number) for number in range(200)})"]
+    orders = {subprocess.check_output(program, env=services.environment()) for _ in range(2)}
+    assert len(orders) == 1
 
 
 def test_no_two_processes_listen_on_one_port(where: Wiring) -> None:
