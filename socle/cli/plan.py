@@ -99,7 +99,7 @@ def show(case: Case, seen: Preview, beside: Sequence[Beside] = ()) -> None:
             click.echo(_("no change: the cloud is as the stack says"))
         return
     click.echo(table + "\n")
-    for effect in effects.effects(seen.found, case.topology):
+    for effect in effects.effects(seen.found, case.topology, seen.stillborn):
         click.echo(f"- {effect}")
     cloud = case.loaded.cloud
     if cloud.prices and (cost := effects.cost(seen.found, cloud)) is not None:

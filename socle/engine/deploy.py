@@ -7,7 +7,7 @@ import platform
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
@@ -37,10 +37,11 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m|<\{%[^%]*%\}>")
 
 @dataclass(frozen=True)
 class Preview:
-    """What the engine would do, and its own plan file's text."""
+    """What the engine would do, its own plan file's text, and the instances of it that never ran."""
 
     found: tuple[Operation, ...]
     engine_plan: str
+    stillborn: frozenset[str] = frozenset()
 
 
 class Listener:
@@ -141,7 +142,7 @@ def make_plan(
     )
 
 
-def refuse_endangered(found: Sequence[Operation], carrying_calls: Sequence[str], replace: Sequence[str]) -> None:
+def refuse_endangered(found: Sequence[Operation], carrying_calls: Collection[str], replace: Sequence[str]) -> None:
     """Raises GateRefused when a volume, a public address or a node with calls would go without being named."""
     if going := operations.endangered(found, carrying_calls, replace):
         raise _refused([one.name for one in going])

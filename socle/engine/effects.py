@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from socle.engine.operations import Operation, changes
@@ -18,22 +18,26 @@ LAST_BAD = 1  # ranks: 0 calls or data, 1 an address or a service, 2 a restart, 
 WAYS = {"opened": "created", "closed": "deleted", "changed": "changed"}
 
 
-def effects(found: Sequence[Operation], topology: Topology) -> tuple[str, ...]:
-    """One sentence per thing that people notice, worst first. What is simply new disturbs nobody and is left out."""
-    seen = sorted(set(_all(changes(found), topology)), key=lambda pair: (pair[1], pair[0]))
+def effects(
+    found: Sequence[Operation], topology: Topology, stillborn: Collection[str] = frozenset()
+) -> tuple[str, ...]:
+    """One sentence per thing that people notice, worst first. What is simply new disturbs nobody and is left out.
+
+    `stillborn`: instances that never ran."""
+    seen = sorted(set(_all(changes(found), topology, stillborn)), key=lambda pair: (pair[1], pair[0]))
     lines = [text for text, _rank in seen]
     if all(rank > LAST_BAD for _text, rank in seen):
         lines.insert(0, _("cuts no call, loses no data, gives up no address"))
     return tuple(lines)
 
 
-def _all(found: Sequence[Operation], topology: Topology) -> Iterator[tuple[str, int]]:
+def _all(found: Sequence[Operation], topology: Topology, stillborn: Collection[str]) -> Iterator[tuple[str, int]]:
     ways: Counter[tuple[str, str]] = Counter()
     new = {one.name for one in found if one.kind == "created" and one.type == model.SECURITY_GROUP}
     for one in found:
         gone = one.kind in ("replaced", "deleted")
         if one.type == model.INSTANCE and one.kind != "created":
-            yield _on_node(one, topology, gone)
+            yield _on_node(one, topology, gone, one.name in stillborn)
         elif one.type == model.VOLUME and gone:
             yield _("loses the data of {name}").format(name=one.name), 0
         elif one.type == model.VOLUME and "size" in one.diffs:
@@ -105,10 +109,12 @@ def _tier(one: Operation, topology: Topology) -> str:
     return names[0] if names else one.name
 
 
-def _on_node(one: Operation, topology: Topology, gone: bool) -> tuple[str, int]:
+def _on_node(one: Operation, topology: Topology, gone: bool, stillborn: bool) -> tuple[str, int]:
     calls = any(tier.name == _tier(one, topology) and tier.carries_calls for tier in topology.tiers)
     resized = {"flavorName", "flavorId"} & set(one.diffs)
-    if gone and calls:
+    if gone and stillborn:
+        text, rank = _("{name} never ran: it is made anew or goes, and nobody notices"), 3
+    elif gone and calls:
         text, rank = _("cuts the calls on {name}, unless it was drained"), 0
     elif gone:
         text, rank = _("rebuilds {name}: its service stops meanwhile, its disk is lost, its volumes are kept"), 1

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from socle.engine import (
     preflight,
     quotas,
     recovery,
+    stillborn,
     workspace,
 )
 from socle.engine.beside import Beside
@@ -88,10 +90,12 @@ def planned(
     seen = deploy.preview(ready.stack, deploy.instances_named(deployment, replace))
     if against:
         plan.refuse_if_moved(against.facts, deploy.facts(ready.loaded, deployment, seen.found))
-        seen = deploy.Preview(seen.found, against.engine_plan)
-    calls = [node.name for tier in ready.case.topology.tiers if tier.carries_calls for node in tier.nodes]
-    deploy.refuse_endangered(seen.found, calls, replace)
+        seen = replaced(seen, engine_plan=against.engine_plan)
+    going = [one.name for one in seen.found if one.type == model.INSTANCE and one.kind in ("replaced", "deleted")]
+    calls = {node.name for tier in ready.case.topology.tiers if tier.carries_calls for node in tier.nodes}
     with access.cloud_errors():
+        seen = replaced(seen, stillborn=frozenset(stillborn.stillborn(ready.cloud, going)))
+        deploy.refuse_endangered(seen.found, calls - seen.stillborn, replace)
         encrypted = [name for name, kind in ready.loaded.cloud.volume_types.items() if kind.encrypted]
         needed = operations.needs(seen.found, ready.flavours, encrypted)
         quotas.check(ready.cloud, needed, ready.loaded.stack.existing.zone or "")
@@ -119,7 +123,11 @@ def touches_anything(seen: deploy.Preview) -> bool:
 
 def apply(ready: Ready, deployment: Mapping[str, Any], made: plan.Plan) -> None:
     forced = deploy.instances_named(deployment, made.replace)
-    deploy.apply(ready.stack, made.engine_plan, say, ready.loaded.stack.cloud, forced)
+    try:
+        deploy.apply(ready.stack, made.engine_plan, say, ready.loaded.stack.cloud, forced)
+    except CloudError as error:
+        nodes = {node.name for tier in ready.case.topology.tiers for node in tier.nodes}
+        raise stillborn.explained(error, ready.cloud, nodes) from None
 
 
 def outputs(ready: Ready) -> dict[str, Any]:

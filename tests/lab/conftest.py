@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from socle.lab import access, images, world
+from socle.lab import access, apis, images, passwords, seed, wiring, world
 from socle.nodes import outputs, vault
 from socle.nodes.outputs import Outputs
 from socle.stack import load_stack
@@ -66,7 +66,7 @@ class Deployment:
             check=False,
         )
         if check:
-            assert done.returncode == 0, f"socle {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+            assert done.returncode == 0, f"socle {' '.join(arguments)}: {done.returncode}\n{done.stderr}\n{done.stdout}"
         return done
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -152,6 +152,14 @@ def changed(stack: Deployment, **changes: object) -> Iterator[None]:
         yield
     finally:
         stack.file.write_text(before, encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def administrator() -> Iterator[Any]:
+    """The cloud as its own operators see it: the tool never does."""
+    password = passwords.load(wiring.SECRETS, apis.SERVICE_USERS)["admin"]
+    with seed.connect(wiring.wiring(), password, access.CERTIFICATE) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="session")

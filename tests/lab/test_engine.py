@@ -16,13 +16,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from socle import content
 from socle.engine import access, inventory
 from socle.graph import model
+from socle.lab import wiring
 from socle.stack import load_stack
 from socle.topology import derive
 from tests.lab.conftest import Deployment, changed, write_stack
@@ -164,6 +165,44 @@ def test_a_second_up_does_nothing(stack: Deployment) -> None:
     assert "no change" in stack.socle("plan", "engine").stdout
 
 
+def media(**own: object) -> dict[str, object]:
+    return {"overrides": {"media": {**own, "reason": "to see what a plan says of it"}}}
+
+
+@pytest.fixture
+def full_zone(stack: Deployment, administrator: Any) -> Iterator[None]:
+    """The zone of the media nodes has no host left for one more of them."""
+    servers = [administrator.compute.find_server(one, all_projects=True, details=True) for one in stack.nodes("media")]
+    taken = {server.compute_host for server in servers}
+    free = [host for host in wiring.wiring().hosts_of("zone-1") if host not in taken]
+    services = [one for one in administrator.compute.services(binary="nova-compute") if one.host in free]
+    assert len(services) == len(free) > 0
+    for one in services:
+        administrator.compute.disable_service(one)
+    yield
+    for one in services:
+        administrator.compute.enable_service(one)
+
+
+@pytest.mark.usefixtures("full_zone")
+def test_an_instance_that_the_cloud_cannot_make_is_explained(stack: Deployment) -> None:
+    with changed(stack, **media(nodes=3)):
+        failed = stack.socle("up", "engine", "--yes", "--cloud-only", check=False)
+        third = stack.nodes("media")[2]
+    assert failed.returncode == 4, failed.stderr
+    assert f"{third} never ran: No valid host was found" in failed.stderr
+
+
+def test_an_instance_that_never_ran_is_made_anew_unasked(stack: Deployment) -> None:
+    """It carries no call. One that runs goes only when it is named."""
+    with changed(stack, **media(nodes=3)):
+        done = stack.socle("up", "engine", "--yes", "--cloud-only")
+        third = stack.nodes("media")[2]
+    assert f"- {third} never ran" in done.stdout
+    assert "cuts no call" in done.stdout
+    stack.socle("up", "engine", "--yes", "--cloud-only", "--replace", third, "--replace", f"{third}-public")
+
+
 def test_what_holds_data_is_not_taken_away_unasked(stack: Deployment) -> None:
     """Another block would replace every network, and the nodes that carry calls with them."""
     with changed(stack, network={"cidr": "10.98.0.0/19"}):
@@ -192,10 +231,6 @@ def beside(stack: Deployment, *, moved: bool) -> Iterator[None]:
     finally:
         for file in written:
             file.unlink()
-
-
-def media(**own: object) -> dict[str, object]:
-    return {"overrides": {"media": {**own, "reason": "to see what a plan says of it"}}}
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from socle.lab import access, apis, passwords, seed, up, wiring
+from socle.lab import up, wiring
 from socle.stack import load_stack
 from socle.topology import derive
 from tests.lab.conftest import SOCLE, Deployment, write_stack
@@ -25,16 +26,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
 
 
 @pytest.fixture
-def two_instances_left() -> Iterator[None]:
-    where = wiring.wiring()
-    password = passwords.load(wiring.SECRETS, apis.SERVICE_USERS)["admin"]
-    with seed.connect(where, password, access.CERTIFICATE) as cloud:
-        project = cloud.identity.find_project(where.project, ignore_missing=False).id
-        before = cloud.get_compute_quotas(project)
-        used = sum(1 for _ in cloud.compute.servers(all_projects=True, project_id=project))
-        cloud.set_compute_quotas(project, instances=used + 2)
-        yield
-        cloud.set_compute_quotas(project, instances=before.instances)
+def two_instances_left(administrator: Any) -> Iterator[None]:
+    project = administrator.identity.find_project(wiring.wiring().project, ignore_missing=False).id
+    before = administrator.get_compute_quotas(project)
+    used = sum(1 for _ in administrator.compute.servers(all_projects=True, project_id=project))
+    administrator.set_compute_quotas(project, instances=used + 2)
+    yield
+    administrator.set_compute_quotas(project, instances=before.instances)
 
 
 @pytest.mark.usefixtures("two_instances_left")

@@ -20,7 +20,7 @@ import yaml
 
 from socle.engine import access
 from socle.lab import access as handed
-from socle.lab import apis, credential, optional, passwords, quotas, seed, wiring, world
+from socle.lab import apis, credential, optional, passwords, quotas, wiring, world
 from socle.lab.optional import identity
 from socle.stack import load_stack
 from tests.lab.conftest import SOCLE, Deployment, write_stack
@@ -37,13 +37,6 @@ PORT = 8000
 def cloud() -> Any:
     """As the tool sees it, with its own credential."""
     return access.connect(load_stack("demo"))
-
-
-@pytest.fixture(scope="module")
-def administrator() -> Iterator[Any]:
-    password = passwords.load(wiring.SECRETS, apis.SERVICE_USERS)["admin"]
-    with seed.connect(wiring.wiring(), password, handed.CERTIFICATE) as connection:
-        yield connection
 
 
 @pytest.fixture(scope="module")

@@ -103,6 +103,14 @@ def test_what_hurts_nobody_in_services(one: dict[str, Any], said: list[str]) -> 
     assert told(one) == ("cuts no call, loses no data, gives up no address", *said)
 
 
+def test_an_instance_that_never_ran_cuts_nothing_when_it_is_made_anew() -> None:
+    found = operations.operations([event("replace", model.INSTANCE, "demo-media-nova-2")])
+    assert effects.effects(found, TOPOLOGY, {"demo-media-nova-2"}) == (
+        "cuts no call, loses no data, gives up no address",
+        "demo-media-nova-2 never ran: it is made anew or goes, and nobody notices",
+    )
+
+
 def test_a_metadata_change_restarts_nothing() -> None:
     lines = told(event("update", model.INSTANCE, "demo-media-nova-1", diffs=["metadata"]))
     assert lines[0] == "cuts no call, loses no data, gives up no address"
