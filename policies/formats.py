@@ -108,10 +108,11 @@ def _nginx(text: str) -> Iterator[Directive]:
 
 @dataclass(frozen=True)
 class Chain:
-    """One nftables chain: its hook and policy where it is a base chain, its rules as written."""
+    """One nftables chain: its hook, priority and policy where it is a base chain, its rules as written."""
 
     name: str
     hook: str
+    priority: str
     policy: str
     rules: tuple[str, ...]
 
@@ -125,9 +126,16 @@ def nft_chains(text: str) -> tuple[Chain, ...]:
         head = " ".join(part for part in parts if re.match(r"type\b|policy\b", part))
         hook = re.search(r"\bhook\s+(\w+)", head)
         policy = re.search(r"\bpolicy\s+(\w+)", head)
+        priority = re.search(r"\bpriority\s+([\w-]+)", head)
         rules = tuple(p for p in parts if p and not re.match(r"type\b|policy\b|#", p))
-        found.append(Chain(name, hook.group(1) if hook else "", policy.group(1) if policy else "", rules))
+        of_hook, at, falls = (one.group(1) if one else "" for one in (hook, priority, policy))
+        found.append(Chain(name, of_hook, at, falls, rules))
     return tuple(found)
+
+
+def base_chain(text: str, hook: str, priority: tuple[str, ...] = ("filter", "0")) -> Chain | None:
+    """`priority`: its name and its number, of IP."""
+    return next((one for one in nft_chains(text) if one.hook == hook and one.priority in priority), None)
 
 
 def _statements(line: str) -> list[str]:

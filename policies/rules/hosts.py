@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from policies import targets
-from policies.formats import Chain, first, nft_chains, pairs
+from policies.formats import base_chain, first, nft_chains, pairs
 from policies.probes import checks
 from socle.policy.model import Facts, File, Model
 from socle.policy.mutation import Mutation, in_facts, in_file, in_probes
@@ -16,12 +16,9 @@ from socle.topology.openings import openings
 
 NFT = targets.file_of_every_tier("nftables.conf")
 SSHD = targets.file_of_every_tier("00-socle.conf")
+ANYWHERE = "0.0.0.0/0"
 SYSCTL = {"kernel.dmesg_restrict": "1", "kernel.kptr_restrict": "2", "kernel.randomize_va_space": "2",
           "kernel.sysrq": "0", "kernel.unprivileged_bpf_disabled": "1"}  # fmt: skip
-
-
-def _base(text: str, hook: str) -> Chain | None:
-    return next((chain for chain in nft_chains(text) if chain.hook == hook), None)
 
 
 @rule(
@@ -34,7 +31,7 @@ def _base(text: str, hook: str) -> Chain | None:
 )
 def nodes_send_what_the_matrix_says(file: File, _model: Model) -> Outcome:
     wanted = "output policy drop, no rule that accepts everything"
-    chain = _base(file.text or "", "output")
+    chain = base_chain(file.text or "", "output")
     if chain is None:
         return failed("no output chain" if file.text else "not rendered", wanted)
     open_ = [line for line in chain.rules if _accepts_all(line)]
@@ -85,10 +82,10 @@ def firewall_denies_and_equals_the_matrix(file: File, model: Model) -> Outcome:
 def _firewall_problems(file: File, model: Model) -> Iterator[str]:
     text = file.text or ""
     for hook in ("input", "forward"):
-        chain = _base(text, hook)
+        chain = base_chain(text, hook)
         if chain is None or chain.policy != "drop":
             yield f"{hook}: {chain.policy if chain else 'no chain'}"
-    chain = _base(text, "input")
+    chain = base_chain(text, "input")
     final = " ".join(chain.rules[-2:]) if chain else ""  # a rate-limited log, then the drop that counts
     if not re.search(r"\blog\b", final) or not re.search(r"\bcounter\b", final):
         yield "the last input rule neither counts nor logs"
@@ -103,6 +100,40 @@ def _firewall_problems(file: File, model: Model) -> Iterator[str]:
         words = set(re.findall(r"[\w-]+", comment.group(1))) if comment else set()
         if "dport" in line and not words & known:
             yield f"a rule of no flow: {line}"
+
+
+def _datagrams(model: Model, tier: str) -> list[str]:
+    """Ports of UDP to which anybody may send."""
+    found = openings(model.topology, tier)
+    return [
+        one.ports for one in found if one.direction == "ingress" and one.protocol == "udp" and one.remote == ANYWHERE
+    ]
+
+
+def files_of_open_datagrams(model: Model) -> Iterator[File]:
+    return (model.file(one.name, "nftables.conf") for one in model.topology.tiers if _datagrams(model, one.name))
+
+
+@rule(
+    "NET-16",
+    phase="config",
+    on=files_of_open_datagrams,
+    broken_by=in_file("turn", "nftables.conf", r"(udp sport [\d-]+) notrack", r"\1 accept"),
+)
+def forged_senders_fill_no_table(file: File, model: Model) -> Outcome:
+    wanted = "datagrams that anybody may send are tracked neither in nor out"
+    tracked = [
+        f"{way} {port}"
+        for hook, way in (("prerouting", "udp dport"), ("output", "udp sport"))
+        for port in _datagrams(model, file.tier)
+        if not any(line.startswith(f"{way} {port} notrack") for line in _rules(file, hook))
+    ]
+    return judged(not tracked, tracked or "as wanted", wanted)
+
+
+def _rules(file: File, hook: str) -> tuple[str, ...]:
+    chain = base_chain(file.text or "", hook, ("raw", "-300"))
+    return chain.rules if chain else ()
 
 
 def _sshd(file: File, option: str, good: tuple[str, ...]) -> Outcome:

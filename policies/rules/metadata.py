@@ -6,7 +6,7 @@ import re
 from ipaddress import ip_address, ip_network
 
 from policies import matrix, targets
-from policies.formats import nft_chains
+from policies.formats import base_chain
 from socle.graph import Ref, Resource
 from socle.graph.model import SECURITY_GROUP, SECURITY_GROUP_RULE
 from socle.policy.model import Facts, File, Model
@@ -60,7 +60,7 @@ def no_group_opens_the_metadata_service(opening: Resource, model: Model) -> Outc
 def no_firewall_opens_the_metadata_service(file: File, _model: Model) -> Outcome:
     if file.text is None:
         return failed("not rendered", WANTED)
-    chain = next((one for one in nft_chains(file.text) if one.hook == "output"), None)
+    chain = base_chain(file.text, "output")
     if chain is None or chain.policy != "drop":
         return failed(f"output: {chain.policy if chain else 'no chain'}", WANTED)
     open_ = [line for line in chain.rules if re.search(r"\baccept\b", line) and _lets_through(line)]

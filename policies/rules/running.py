@@ -15,6 +15,7 @@ from socle.policy.rule import rule
 from socle.topology.openings import openings
 
 PRIVATE = re.compile(r"(\.key|\.secret|keys\.yaml|users\.acl|turnserver\.conf|livekit\.yaml)$")
+OF_NO_FLOW = {"", "neighbours", "packets too big"}  # rules that let ICMP through
 SHELLS = {"root", "sync"}  # besides the operator; root is locked
 
 
@@ -41,7 +42,7 @@ def the_firewall_in_force(facts: Facts, model: Model) -> Outcome:
 def _firewall(facts: Facts, model: Model) -> Iterator[str]:
     entries = (facts.data or {})["firewall"]
     chains = [entry["chain"] for entry in entries if "chain" in entry]
-    policies = {chain["hook"]: chain.get("policy") for chain in chains if "hook" in chain}
+    policies = {chain["hook"]: chain.get("policy") for chain in chains if "hook" in chain and not chain.get("prio")}
     for hook in ("input", "forward", "output"):
         if policies.get(hook) != "drop":
             yield f"{hook}: {policies.get(hook) or 'no chain'}"
@@ -50,7 +51,7 @@ def _firewall(facts: Facts, model: Model) -> Iterator[str]:
     flows = {one.flow for one in openings(model.topology, facts.tier)}
     if missing := sorted(flows - named):
         yield f"flows without a rule: {', '.join(missing)}"
-    if strange := sorted(named - flows - {""}):
+    if strange := sorted(named - flows - OF_NO_FLOW):
         yield f"rules of no flow: {', '.join(strange)}"
 
 

@@ -8,6 +8,7 @@ mount --make-rprivate /
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$node/up,workdir=$node/work" "$root"
 mkdir -p "$root$3"
 mount --bind "$node/volume" "$root$3"
+mount -o remount,bind,nosuid,nodev "$root$3" # as the volume role mounts one
 [ -z "${4-}" ] || { mkdir -p "$root/mnt/tools"; mount --bind "$4" "$root/mnt/tools"; mount -o remount,bind,ro,nosuid,nodev "$root/mnt/tools"; }
 mount -t proc proc "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
@@ -16,6 +17,8 @@ from socle.topology import derive
 from tests.lab.conftest import Deployment, in_its_folders
 
 pytestmark = pytest.mark.lab
+
+SENDERS = 200
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +58,10 @@ def test_what_is_deployed_is_what_is_rendered(world: dict[str, Any]) -> None:
 def test_nothing_listens_but_the_matrix(world: dict[str, Any]) -> None:
     for node in world["topology"].nodes:
         flows = world["topology"].flows.into(node.tier)
-        for socket in world["facts"][node.name]["sockets"]:
-            if socket["address"] == "*" or not ip_address(socket["address"]).is_loopback:
-                here = [f for f in flows if f.protocol == socket["protocol"] and f.first <= socket["port"] <= f.last]
-                assert here, f"{node.name}: {socket}"
+        for one in world["facts"][node.name]["sockets"]:
+            if one["address"] == "*" or not ip_address(one["address"]).is_loopback:
+                here = [f for f in flows if f.protocol == one["protocol"] and f.first <= one["port"] <= f.last]
+                assert here, f"{node.name}: {one}"
 
 
 def test_nodes_are_hardened_and_nothing_failed(world: dict[str, Any]) -> None:
@@ -69,8 +72,32 @@ def test_nodes_are_hardened_and_nothing_failed(world: dict[str, Any]) -> None:
         assert facts["sshd"]["permitrootlogin"] == "no", name
         assert facts["sshd"]["passwordauthentication"] == "no", name
         assert facts["time"]["synchronised"], name
-        policies = {c["chain"]["name"]: c["chain"].get("policy") for c in facts["firewall"] if "chain" in c}
+        chains = [entry["chain"] for entry in facts["firewall"] if "chain" in entry]
+        policies = {chain["name"]: chain.get("policy") for chain in chains if not chain["prio"]}
         assert policies == {"input": "drop", "forward": "drop", "output": "drop"}, name
+
+
+@pytest.mark.parametrize(("tier", "flow"), [("turn", "turn-udp"), ("media", "media-udp")])
+def test_datagrams_of_many_senders_fill_no_table(
+    world: dict[str, Any], deployed: Deployment, tier: str, flow: str
+) -> None:
+    """Of connections, where each forged sender would be one."""
+    node = world["topology"].tier(tier).nodes[0]
+    target = (world["made"][node.name].floating_address, world["topology"].flows.get(flow).first)
+
+    def asked(file: str) -> str:
+        return deployed.socle("ssh", deployed.name, node.name, "cat", f"/proc/{file}").stdout
+
+    def arrived() -> int:
+        names, values = (line.split() for line in asked("net/snmp").splitlines() if line.startswith("Udp:"))
+        return int(values[names.index("InDatagrams")])
+
+    known, heard = int(asked("sys/net/netfilter/nf_conntrack_count")), arrived()
+    for _sender in range(SENDERS):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            one.sendto(b"\0" * 20, target)
+    assert arrived() - heard >= SENDERS * 0.9
+    assert int(asked("sys/net/netfilter/nf_conntrack_count")) - known < SENDERS / 4
 
 
 def test_the_image_is_the_release_s(world: dict[str, Any]) -> None:
