@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from socle.policy.model import Model
+from socle.policy.mutation import Mutation, in_probes
+from socle.topology.model import Node
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,7 @@ class Endpoint:
     """One TLS endpoint. `why`: what kept it from being seen."""
 
     name: str
+    tier: str
     data: Mapping[str, Any] = field(default_factory=dict)
     why: str = ""
 
@@ -38,15 +41,29 @@ def handshakes(model: Model) -> Iterator[Endpoint]:
             continue
         for record in model.topology.records:
             for node in tier.nodes if record.tier == tier.name else ():
-                yield _endpoint(model, flow.name, record.fqdn, node.name)
+                yield _endpoint(model, flow.name, record.fqdn, node)
 
 
-def _endpoint(model: Model, flow: str, fqdn: str, node: str) -> Endpoint:
-    name = f"{fqdn} on {node}"
+def _endpoint(model: Model, flow: str, fqdn: str, node: Node) -> Endpoint:
+    name = f"{fqdn} on {node.name}"
     for check in checks(model, "flow"):
-        if check["subject"] == flow and check.get("node") == node:
+        if check["subject"] == flow and check.get("node") == node.name:
             facts = (check.get("facts") or {}).get(fqdn)
             if facts:
-                return Endpoint(name, facts)
-            return Endpoint(name, why=str(check.get("seen") or "not seen"))
-    return Endpoint(name, why="this endpoint was not probed")
+                return Endpoint(name, node.tier, facts)
+            return Endpoint(name, node.tier, why=str(check.get("seen") or "not seen"))
+    return Endpoint(name, node.tier, why="this endpoint was not probed")
+
+
+def answered(**values: Any) -> Mutation:
+    """A mutation: the first TLS endpoint answered otherwise."""
+
+    def change(probes: dict[str, Any]) -> None:
+        for check in probes["checks"]:
+            for facts in check.get("facts", {}).values():
+                if isinstance(facts, dict) and "cipher" in facts:
+                    facts.update(values)
+                    return
+        raise LookupError("no TLS endpoint was probed")
+
+    return in_probes(change)

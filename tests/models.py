@@ -168,6 +168,8 @@ def probes(topology: Topology) -> list[dict[str, Any]]:
         "signature": "sha256",
         "days": 365,
         "issuer": "CN=Socle lab",
+        "usages": ["digital_signature"],
+        "purposes": ["1.3.6.1.5.5.7.3.1"],
     }
     for flow in topology.flows.reachable():
         for node in topology.tier(str(flow.target)).nodes:
@@ -180,7 +182,7 @@ def probes(topology: Topology) -> list[dict[str, Any]]:
                     "seen": "answers",
                     "node": node.name,
                     "expected": "",
-                    "facts": {name: dict(handshake) for name in names},
+                    "facts": {name: {**handshake, "fingerprint": str(flow.target)} for name in names},
                 }
             )
     for node in topology.nodes:

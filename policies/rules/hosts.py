@@ -6,17 +6,20 @@ import re
 from collections.abc import Iterator
 
 from policies import targets
-from policies.formats import base_chain, first, nft_chains, pairs
+from policies.formats import base_chain, first, last, nft_chains, pairs
 from policies.probes import checks
 from socle.policy.model import Facts, File, Model
 from socle.policy.mutation import Mutation, in_facts, in_file, in_probes
-from socle.policy.outcome import Outcome, failed, judged, unknown
+from socle.policy.outcome import Outcome, failed, judged, not_applicable, unknown
 from socle.policy.rule import rule
 from socle.topology.openings import openings
 
 NFT = targets.file_of_every_tier("nftables.conf")
 SSHD = targets.file_of_every_tier("00-socle.conf")
 ANYWHERE = "0.0.0.0/0"
+CONFINED = {"NoNewPrivileges": ("yes",), "ProtectSystem": ("strict", "full"), "ProtectHome": ("yes",),
+            "PrivateDevices": ("yes",), "ProtectKernelTunables": ("yes",), "ProtectKernelModules": ("yes",),
+            "RestrictNamespaces": ("yes",), "SystemCallArchitectures": ("native",)}  # fmt: skip
 SYSCTL = {"kernel.dmesg_restrict": "1", "kernel.kptr_restrict": "2", "kernel.randomize_va_space": "2",
           "kernel.sysrq": "0", "kernel.unprivileged_bpf_disabled": "1"}  # fmt: skip
 
@@ -118,7 +121,7 @@ def files_of_open_datagrams(model: Model) -> Iterator[File]:
     "NET-16",
     phase="config",
     on=files_of_open_datagrams,
-    broken_by=in_file("turn", "nftables.conf", r"(udp sport [\d-]+) notrack", r"\1 accept"),
+    broken_by=in_file("turn", "nftables.conf", r"udp sport \d+ notrack", "udp sport 3478 accept"),
 )
 def forged_senders_fill_no_table(file: File, model: Model) -> Outcome:
     wanted = "datagrams that anybody may send are tracked neither in nor out"
@@ -134,6 +137,34 @@ def forged_senders_fill_no_table(file: File, model: Model) -> Outcome:
 def _rules(file: File, hook: str) -> tuple[str, ...]:
     chain = base_chain(file.text or "", hook, ("raw", "-300"))
     return chain.rules if chain else ()
+
+
+@rule(
+    "HST-22",
+    phase="config",
+    on=targets.files(("edge", "nginx.service.d/hardening.conf"), ("turn", "coturn.service.d/hardening.conf")),
+    broken_by=in_file("turn", "coturn.service.d/hardening.conf", r"^ProtectSystem=strict$", ""),
+)
+def exposed_services_are_confined(file: File, _model: Model) -> Outcome:
+    """LiveKit, the third one that users reach, is a container: CTR-03 to CTR-06."""
+    wanted = ", ".join(f"{name}={' or '.join(values)}" for name, values in CONFINED.items())
+    found = pairs(file.text or "", "=")
+    loose = [name for name, values in CONFINED.items() if last(found, name.lower()) not in values]
+    return judged(not loose, [f"{name} is not so" for name in loose] or "confined", wanted)
+
+
+@rule(
+    "HST-29",
+    phase="config",
+    on=targets.file_of_every_tier("common-auth"),
+    broken_by=in_file("edge", "common-auth", r"\Z", "auth sufficient pam_ldap.so\n"),
+)
+def accounts_are_of_the_node_alone(file: File, _model: Model) -> Outcome:
+    wanted = "accounts of the node itself: no remote directory"
+    if file.text is None:
+        return failed("not rendered", wanted)
+    remote = sorted(set(re.findall(r"\bpam_(?:ldap|sss|krb5|winbind)\b", file.text)))
+    return failed(remote, wanted) if remote else not_applicable("no remote directory")
 
 
 def _sshd(file: File, option: str, good: tuple[str, ...]) -> Outcome:

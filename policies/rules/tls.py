@@ -1,26 +1,19 @@
-"""TLS and certificates: TLS."""
+"""TLS: protocols, ciphers, headers, clear text."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from policies import targets
 from policies.formats import first, last, nginx, pairs
-from policies.probes import handshakes
-from policies.territory import EU
+from policies.probes import answered, handshakes
 from socle.policy.model import File, Model
-from socle.policy.mutation import Mutation, in_file, in_probes
+from socle.policy.mutation import in_file
 from socle.policy.outcome import Outcome, failed, judged, not_applicable, unknown
 from socle.policy.rule import rule
 
 MODERN = {"TLSv1.2", "TLSv1.3"}
 YEAR = 31_536_000  # seconds
-LONGEST_CERTIFICATE = 825  # days, TLS guide R25
-RENEW_BEFORE = 21  # days, our value
-WORLD_AUTHORITIES = ("letsencrypt", "zerossl", "buypass.com", "google", "digicert", "sectigo")
 
 
 @rule(
@@ -47,25 +40,7 @@ def old_protocols_off(file: File, _model: Model) -> Outcome:
     return judged(offered <= MODERN, sorted(offered), wanted)
 
 
-def _each_handshake(model: Model) -> Iterator[Any]:
-    return handshakes(model)
-
-
-def _spoilt(**values: Any) -> Mutation:
-    """A mutation: the first TLS endpoint answered otherwise."""
-
-    def change(probes: dict[str, Any]) -> None:
-        for check in probes["checks"]:
-            for facts in check.get("facts", {}).values():
-                if isinstance(facts, dict) and "cipher" in facts:
-                    facts.update(values)
-                    return
-        raise LookupError("no TLS endpoint was probed")
-
-    return in_probes(change)
-
-
-@rule("TLS-01", phase="runtime", on=_each_handshake, broken_by=_spoilt(protocol="TLSv1"))
+@rule("TLS-01", phase="runtime", on=handshakes, broken_by=answered(protocol="TLSv1"))
 def handshakes_are_modern(endpoint: Any, _model: Model) -> Outcome:
     wanted = "TLS 1.3 or 1.2; 1.0 and 1.1 refused"
     if not endpoint.seen:
@@ -81,7 +56,7 @@ def handshakes_are_modern(endpoint: Any, _model: Model) -> Outcome:
     )
 
 
-@rule("TLS-02", phase="runtime", on=_each_handshake, broken_by=_spoilt(protocol="TLSv1.2", cipher="AES256-GCM-SHA384"))
+@rule("TLS-02", phase="runtime", on=handshakes, broken_by=answered(protocol="TLSv1.2", cipher="AES256-GCM-SHA384"))
 def forward_secrecy(endpoint: Any, _model: Model) -> Outcome:
     wanted = "ECDHE, or TLS 1.3"
     if not endpoint.seen or not endpoint.get("cipher"):
@@ -90,7 +65,7 @@ def forward_secrecy(endpoint: Any, _model: Model) -> Outcome:
     return judged(protocol == "TLSv1.3" or cipher.startswith("ECDHE"), f"{protocol} {cipher}", wanted)
 
 
-@rule("TLS-03", phase="runtime", on=_each_handshake, broken_by=_spoilt(cipher="ECDHE-RSA-DES-CBC3-SHA"))
+@rule("TLS-03", phase="runtime", on=handshakes, broken_by=answered(cipher="ECDHE-RSA-DES-CBC3-SHA"))
 def authenticated_encryption(endpoint: Any, _model: Model) -> Outcome:
     wanted = "AES-GCM, AES-CCM or ChaCha20-Poly1305"
     if not endpoint.seen or not endpoint.get("cipher"):
@@ -98,71 +73,6 @@ def authenticated_encryption(endpoint: Any, _model: Model) -> Outcome:
     cipher = str(endpoint.get("cipher")).upper()
     good = any(mode in cipher for mode in ("GCM", "CHACHA20", "CCM")) and "CCM8" not in cipher.replace("_", "")
     return judged(good, cipher, wanted)
-
-
-@rule("TLS-06", phase="runtime", on=_each_handshake, broken_by=_spoilt(key="RSA 1024", signature="sha256", days=90))
-def certificates_are_strong(endpoint: Any, _model: Model) -> Outcome:
-    wanted = f"SHA-2, at most {LONGEST_CERTIFICATE} days, RSA 2048 or ECDSA 256 at least"
-    key, signature, days = (endpoint.get(name) for name in ("key", "signature", "days"))
-    if not (key and signature and days):
-        return unknown(endpoint.why or "the certificate was not read", settled_in="runtime", expected=wanted)
-    kind, _, bits = str(key).partition(" ")
-    long_enough = int(bits or 0) >= (2048 if kind == "RSA" else 256)
-    sha2 = any(name in str(signature).lower() for name in ("sha256", "sha384", "sha512", "ed25519"))
-    return judged(long_enough and sha2 and int(days) <= LONGEST_CERTIFICATE, f"{key}, {signature}, {days} days", wanted)
-
-
-@rule(
-    "TLS-10",
-    phase="config",
-    on=targets.stack,
-    key=("cloud",),
-    broken_by=in_file("edge", "nginx.conf", r"\A", "# acme https://acme-v02.api.letsencrypt.org/directory\n"),
-)
-def a_declared_authority(_stack: targets.Whole, model: Model) -> Outcome:
-    wanted = "a certification authority that the ministry declares"
-    declared = model.loaded.stack.certificates
-    texts = [file.text or "" for tier in ("edge", "turn") for file in model.files_of(tier)]
-    if declared.issuer == "acme":
-        texts.append(declared.directory or "")
-    foreign = [name for name in WORLD_AUTHORITIES if any(f"{name}." in text.lower() for text in texts)]
-    if foreign:
-        return failed(f"a public authority outside the EU: {', '.join(foreign)}", wanted)
-    if declared.issuer == "acme":
-        seen = f"an ACME authority in {declared.country}: {declared.directory}"
-        return judged(declared.country in EU, seen, f"{wanted}, established in the EU")
-    issuer = model.loaded.cloud.certificates.issuer
-    if issuer is None:
-        return unknown(
-            "certificates are handed in: their issuer is read on the service", settled_in="runtime", expected=wanted
-        )
-    return judged(True, f"the operator's own authority: {issuer.certificate}", wanted)
-
-
-@rule("TLS-10", phase="runtime", on=_each_handshake, broken_by=_spoilt(issuer="C=US, O=Let's Encrypt, CN=R3"))
-def issued_by_a_declared_authority(endpoint: Any, model: Model) -> Outcome:
-    wanted = "an issuer that the ministry declares"
-    issuer = endpoint.get("issuer")
-    if not issuer:
-        return unknown(endpoint.why or "the issuer was not read", settled_in="runtime", expected=wanted)
-    if "C=US" in str(issuer):
-        return failed(issuer, wanted)
-    declared = model.loaded.stack.certificates
-    if declared.issuer == "acme":
-        return judged(f"C={declared.country}" in re.split(r"\s*,\s*", str(issuer)), issuer, f"C={declared.country}")
-    if model.loaded.cloud.certificates.issuer is None:
-        return unknown(issuer, settled_in="process", expected=wanted)
-    return judged(True, issuer, wanted)
-
-
-@rule("TLS-11", phase="runtime", on=_each_handshake, broken_by=_spoilt(not_after="2020-01-01T00:00:00+00:00"))
-def certificates_last(endpoint: Any, model: Model) -> Outcome:
-    wanted = f"more than {RENEW_BEFORE} days left"
-    until = endpoint.get("not_after")
-    if not until:
-        return unknown(endpoint.why or "no handshake", settled_in="runtime", expected=wanted)
-    days = (datetime.fromisoformat(str(until)).date() - model.today).days
-    return judged(days > RENEW_BEFORE, f"{days} days left", wanted)
 
 
 @rule(

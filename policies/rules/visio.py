@@ -1,4 +1,4 @@
-"""La Suite Meet as its environment has it: APP, MED-14, TLS-14. What is not written has Meet's own default."""
+"""La Suite Meet as its environment has it, else its own default: APP, GOV-10, MED-02, MED-14, STO-06, TLS-14."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ NOT_RENDERED = "not rendered"
 ENVIRONMENTS = targets.files_of_role("application", "visio.env")  # of application nodes and of workers
 LONGEST_SESSION = 43_200  # seconds: ProConnect's own session
 SHORTEST_PIN = 10  # digits
+LINK_LASTS, LONGEST_LINK = "SUMMARY_SERVICE_CLOUD_STORAGE_SIGNED_URL_EXPIRY_SECONDS", 14_400  # seconds
 PHONE = "ROOM_TELEPHONY_ENABLED"
 HARDENED = ("Production", "PreProduction", "Staging")
 SIGNED = re.compile(r"(RS|ES|PS)(256|384|512)")  # with a key of the provider's, not with a shared one
@@ -277,6 +278,37 @@ def nobody_else_is_told(file: File, model: Model) -> Outcome:
     known |= {urlsplit(asked.authorization).hostname or "", asked.name} if asked else set()
     problems += [f"{name} {host}" for name, host in written.items() if host not in known and name not in SILENT]
     return judged(not problems, problems or "off", words)
+
+
+@rule("GOV-10", phase="config", on=ENVIRONMENTS, broken_by=_env("DJANGO_LANGUAGE_CODE", None))
+def pages_and_mails_are_in_french(file: File, _model: Model) -> Outcome:
+    """Unless a user's browser asks for another of its languages."""
+    wanted: Wanted = {
+        "DJANGO_LANGUAGE_CODE": ("en-us", lambda value: value.startswith("fr")),
+        "DJANGO_LANGUAGES": ("fr-fr", lambda value: "fr" in value),
+    }
+    return _judged(file, wanted, "French, for whoever asks for nothing else")
+
+
+@rule("MED-02", phase="config", on=ENVIRONMENTS, broken_by=_env("LIVEKIT_FORCE_WSS_PROTOCOL", None))
+def browsers_signal_over_wss(file: File, _model: Model) -> Outcome:
+    wanted: Wanted = {
+        "LIVEKIT_API_URL": ("", lambda value: value.startswith(("https://", "wss://"))),
+        "LIVEKIT_FORCE_WSS_PROTOCOL": ("False", _on),
+    }
+    return _judged(file, wanted, "LiveKit's address as browsers are told it: wss")
+
+
+@rule("STO-06", phase="config", on=ENVIRONMENTS, broken_by=_env(LINK_LASTS, None))
+def links_to_recordings_end(file: File, model: Model) -> Outcome:
+    words = f"{LONGEST_LINK} s at most, the time that a transcript may wait for its turn"
+    if not model.topology.has("transcription"):
+        return not_applicable("nobody is given a link: no transcription")
+
+    def short(value: str) -> bool:
+        return value.isdigit() and 0 < int(value) <= LONGEST_LINK
+
+    return _judged(file, {LINK_LASTS: ("86400", short)}, words)
 
 
 @rule("APP-15", phase="config", on=ENVIRONMENTS, broken_by=_env("FILE_UPLOAD_ENABLED", "True"))

@@ -8,11 +8,16 @@ import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 TIMEOUT = 5.0
 RENEW_BEFORE_DAYS = 7
 OLD = ("TLSv1", "TLSv1_1")
+USAGES = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+          "key_cert_sign", "crl_sign")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,9 @@ class Handshake:
     signature: str = ""  # hash of the signature
     days: int = 0  # from its first day to its last
     issuer: str = ""
+    usages: tuple[str, ...] = ()  # of its key, where they are critical
+    purposes: tuple[str, ...] = ()  # object identifiers
+    fingerprint: str = ""  # SHA-256
 
 
 def trust(ca: Path | None) -> ssl.SSLContext:
@@ -72,6 +80,7 @@ def _described(der: bytes) -> dict[str, Any]:
     """What the controls on certificates ask for."""
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.hashes import SHA256
 
     certificate = x509.load_der_x509_certificate(der)
     key = certificate.public_key()
@@ -83,7 +92,30 @@ def _described(der: bytes) -> dict[str, Any]:
         "signature": hashed.name if hashed else "ed25519",
         "days": (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days,
         "issuer": certificate.issuer.rfc4514_string(),
+        "usages": _usages(certificate),
+        "purposes": _purposes(certificate),
+        "fingerprint": certificate.fingerprint(SHA256()).hex(),
     }
+
+
+def _usages(certificate: Certificate) -> tuple[str, ...]:
+    from cryptography import x509
+
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.KeyUsage)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(name for name in USAGES if found.critical and getattr(found.value, name))
+
+
+def _purposes(certificate: Certificate) -> tuple[str, ...]:
+    from cryptography import x509
+
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(purpose.dotted_string for purpose in found.value)
 
 
 def _old_protocol(address: str, port: int, name: str, protocol: str, timeout: float) -> str:
