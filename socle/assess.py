@@ -22,6 +22,7 @@ from socle.policy.merge import judge
 from socle.policy.model import Model, Neighbour
 from socle.policy.outcome import PHASES, Phase
 from socle.policy.rule import rules
+from socle.policy.statement import load_statements
 from socle.policy.waiver import load_waivers
 from socle.stack import load_stack
 from socle.stack.load import LoadedStack, known_stacks, referred
@@ -60,6 +61,7 @@ def intended(
         today=today or date.today(),
         neighbours=neighbours(loaded),
         waivers=load_waivers(loaded.name, known_stacks()),
+        statements=load_statements(loaded.name, known_stacks()),
         graph=graph if graph is not None else capture(loaded, topology),
         files=render(loaded, topology),
     )
@@ -117,6 +119,7 @@ def digest(model: Model) -> str:
         model.loaded.digest,
         model.today.isoformat(),
         [w.id + w.expires.isoformat() for w in model.waivers],
+        [repr(one) for one in model.statements],
     ]
     if model.graph is not None:
         parts.append([(r.type, r.name, repr(r.inputs)) for r in model.graph])

@@ -160,8 +160,9 @@ CODES: dict[str, Code] = {
     ),
     "SOC-3004": Code("A row of policies/controls.yaml is incomplete or written twice.", "Mend the row."),
     "SOC-3005": Code("No control and no error has this code.", "See `socle rules --all`."),
-    "SOC-3101": Code("A waiver names a control that does not exist.", _MEND),
-    "SOC-3102": Code("A waiver names a stack that does not exist, so it would waive nothing.", _MEND),
+    "SOC-3101": Code("A waiver or a statement names a control that does not exist.", _MEND),
+    "SOC-3102": Code("A waiver or a statement names a stack that does not exist, so it would concern nothing.", _MEND),
+    "SOC-3103": Code("A statement ends before it begins, or holds for more than a year.", _MEND),
     "SOC-3201": Code(
         "The plan would replace or delete what carries calls, data or a public address.",
         "If it is meant, name each resource on the command line, as the hint shows.",

@@ -18,7 +18,7 @@ import yaml
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from socle.policy import waiver
+from socle.policy import statement, waiver
 from socle.stack.cloud import Cloud
 from socle.stack.model import Stack
 from socle.stack.release import Overlay, Release
@@ -32,6 +32,7 @@ KINDS: dict[str, Schema] = {
     "release": Release.model_json_schema(by_alias=True),
     "overlay": Overlay.model_json_schema(by_alias=True),
     "waivers": waiver.WaiverFile.model_json_schema(by_alias=True),
+    "statements": statement.StatementFile.model_json_schema(by_alias=True),
 }
 
 # --- values -----------------------------------------------------------------------------------------------------------
@@ -331,12 +332,27 @@ def place(kind: str, stack: str) -> str:
         "release": f"releases/{data['release']}.yaml",
         "overlay": "overlay.yaml",
         "waivers": "waivers/release-2026.11.yaml",
+        "statements": "statements/own.yaml",
     }[kind]
+
+
+STATED = """statements:
+  - control: STO-13
+    scope: ["*"]
+    says: the traces were read, and the reading is on file
+    document: review of October
+    sha256: {sha256}
+    by: information security officer
+    made: 2026-11-01
+    expires: 2026-12-01
+""".format(sha256="ab" * 32)
 
 
 @cache
 def good_text(kind: str, stack: str) -> str:
-    """The shipped file; no overlay is shipped, since a lab writes it."""
+    """The shipped file; no overlay is shipped, since a lab writes it, and no statement, since nobody here makes one."""
+    if kind == "statements":
+        return STATED
     if kind == "overlay":
         return f"images:\n  livekit: {{reference: r, version: v1, digest: 'sha256:{'0' * 64}'}}\n"
     return (ROOT / "stacks" / place(kind, stack)).read_text(encoding="utf-8")

@@ -9,9 +9,10 @@ from typing import Any
 from socle.errors import Mark, SocleError
 from socle.graph import Resource
 from socle.messages import _
+from socle.policy.catalogue import catalogue
 from socle.policy.finding import Finding
 from socle.policy.model import Model, subject
-from socle.policy.outcome import Outcome, Phase, Status, not_applicable
+from socle.policy.outcome import Outcome, Phase, Status, not_applicable, shown
 from socle.policy.rule import Rule, RuleFault
 from socle.policy.waiver import Waiver
 
@@ -24,7 +25,26 @@ def evaluate(model: Model, rules: Iterable[Rule], phases: Iterable[Phase]) -> tu
     silent = {one.id for one in chosen} - {finding.rule for finding in findings}
     if silent:
         raise RuleFault("SOC-3002", "rules that said nothing: {rules}", rules=", ".join(sorted(silent)))
-    return findings
+    return (*findings, *_stated(model))
+
+
+def _stated(model: Model) -> Iterator[Finding]:
+    """What people say: nobody asks a program whether it is so, only whether it was said, by whom, and until when."""
+    for one in model.statements:
+        holds = one.holds(model.today)
+        seen = f"{one.by}, {one.made}: {one.says}" if holds else f"{one.by} said so from {one.made} to {one.expires}"
+        yield Finding(
+            control=one.control,
+            rule=f"{one.control}.process",
+            phase="process",
+            subject=model.topology.stack,
+            status=Status.STATED if holds else Status.UNKNOWN,
+            seen=shown(seen),
+            expected=catalogue()[one.control].expected,
+            settled_in=None if holds else "process",
+            where=one.where,
+            note=f"{one.document}{f' (sha256 {one.sha256})' if one.sha256 else ''}, until {one.expires}",
+        )
 
 
 def _run(one: Rule, model: Model) -> Iterator[Finding]:

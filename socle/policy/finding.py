@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from socle.errors import Mark
-from socle.policy.outcome import Phase, Status
+from socle.policy.outcome import Place, Status
 
 # Status of a control, or of one of its phases. `partly`: passed where it was judged, another phase had no evidence.
-Standing = Literal["failed", "waived", "unknown", "partly", "passed", "not_applicable", "not_assessed", "statement"]
+# `statement`: to be made by somebody; `stated`: made, and it holds today.
+Standing = Literal[
+    "failed", "waived", "unknown", "partly", "passed", "stated", "not_applicable", "not_assessed", "statement"
+]
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Finding:
 
     control: str
     rule: str
-    phase: Phase
+    phase: Place
     subject: str
     status: Status
     seen: str = ""
@@ -68,7 +71,7 @@ class Unknown:
     """The unknowns of one control and phase that one party settles: what the first says, and how many there are."""
 
     control: str
-    phase: Phase
+    phase: Place
     settled_in: str | None
     seen: str
     count: int
@@ -83,14 +86,18 @@ class Tally:
     unknowns: tuple[Unknown, ...]
 
 
-def tally(findings: Iterable[Finding]) -> Tally:
+def tally(findings: Collection[Finding]) -> Tally:
+    """An unknown that a statement settles is counted, but not listed."""
     statuses: Counter[str] = Counter()
     controls: set[str] = set()
-    unknowns: dict[tuple[str, Phase, str], list[Finding]] = {}
+    stated = {finding.control for finding in findings if finding.status is Status.STATED}
+    unknowns: dict[tuple[str, Place, str], list[Finding]] = {}
     for finding in findings:
         statuses[finding.status.value] += 1
-        controls.add(finding.control)
-        if finding.status is Status.UNKNOWN:
+        if finding.phase != "process":
+            controls.add(finding.control)
+        settled = finding.settled_in == "process" and finding.control in stated
+        if finding.status is Status.UNKNOWN and not settled:
             unknowns.setdefault((finding.control, finding.phase, finding.settled_in or ""), []).append(finding)
     rows = (
         Unknown(control, phase, settler or None, members[0].seen, len(members))

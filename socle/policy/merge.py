@@ -9,7 +9,7 @@ from socle.policy.finding import Finding, Judgement, Standing
 from socle.policy.outcome import Status
 
 # worst first
-_ORDER: tuple[Standing, ...] = ("failed", "waived", "unknown", "passed", "not_applicable")
+_ORDER: tuple[Standing, ...] = ("failed", "waived", "unknown", "passed", "stated", "not_applicable")
 
 
 def judge(catalogue: Catalogue, findings: Iterable[Finding]) -> tuple[Judgement, ...]:
@@ -22,12 +22,11 @@ def judge(catalogue: Catalogue, findings: Iterable[Finding]) -> tuple[Judgement,
 
 def _judged(control: Control, findings: list[Finding]) -> Judgement:
     phases: dict[str, Standing] = {}
-    for phase in control.phases:
+    said = any(finding.phase == "process" for finding in findings)
+    for phase in dict.fromkeys((*control.phases, *(("process",) if said else ()))):
         here = [finding for finding in findings if finding.phase == phase]
-        if phase == "process":
-            phases[phase] = "statement"
-        else:
-            phases[phase] = _worst(here) if here else "not_assessed"
+        nothing: Standing = "statement" if phase == "process" else "not_assessed"
+        phases[phase] = _worst(here) if here else nothing
     return Judgement(control.id, _overall(phases, findings), phases)
 
 
@@ -44,29 +43,37 @@ def _standing(finding: Finding) -> Standing:
         Status.UNKNOWN: "unknown",
         Status.PASSED: "passed",
         Status.NOT_APPLICABLE: "not_applicable",
+        Status.STATED: "stated",
     }
     return names[finding.status]
 
 
 def _overall(phases: Mapping[str, Standing], findings: list[Finding]) -> Standing:
     standing = {phase: phases[phase] for phase in phases if phase != "process"}
+    said = phases.get("process", "not_assessed")
     if not standing:
-        return "statement"
+        return said
     for phase, value in standing.items():
-        if value == "unknown" and _settled(phase, standing, findings):
-            standing[phase] = "passed"
+        if value == "unknown" and (settled := _settled(phase, {**standing, "process": said}, findings)):
+            standing[phase] = settled
     values = set(standing.values())
-    for bad in ("failed", "waived", "unknown"):
+    if said == "unknown":  # a statement that no longer holds
+        values.add(said)
+    for bad in ("failed", "waived", "unknown", "stated"):
         if bad in values:
             return bad
     if values == {"not_assessed"}:
-        return "not_assessed"
+        return "stated" if said == "stated" else "not_assessed"
     if "not_assessed" in values:
         return "partly" if "passed" in values else "not_assessed"
     return "passed" if "passed" in values else "not_applicable"
 
 
-def _settled(phase: str, standing: Mapping[str, Standing], findings: list[Finding]) -> bool:
-    """True when every unknown of the phase was left to phases that then passed."""
+def _settled(phase: str, standing: Mapping[str, Standing], findings: list[Finding]) -> Standing | None:
+    """`passed` when every unknown of the phase was left to phases that then passed; `stated` when some were to people
+    who then said so."""
     open_ = [f for f in findings if f.phase == phase and f.status is Status.UNKNOWN]
-    return bool(open_) and all(f.settled_in != phase and standing.get(f.settled_in or "") == "passed" for f in open_)
+    by = {standing.get(f.settled_in or "") if f.settled_in != phase else None for f in open_}
+    if not by or not by <= {"passed", "stated"}:
+        return None
+    return "stated" if "stated" in by else "passed"

@@ -10,6 +10,7 @@ from typing import Any
 from socle.graph import Graph, Ref, Resource
 from socle.graph.model import SECURITY_GROUP
 from socle.policy.outcome import Phase
+from socle.policy.statement import Statement
 from socle.policy.waiver import Waiver
 from socle.stack.load import LoadedStack
 from socle.topology import Topology
@@ -63,6 +64,7 @@ class Model:
     today: date
     neighbours: tuple[Neighbour, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    statements: tuple[Statement, ...] = ()
     graph: Graph | None = None
     files: Mapping[tuple[str, str], str] | None = None
     facts: Mapping[str, Mapping[str, Any]] | None = None

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 Phase = Literal["spec", "plan", "config", "runtime"]
 PHASES: tuple[Phase, ...] = ("spec", "plan", "config", "runtime")
+Place = Phase | Literal["process"]  # where a finding comes from; "process": what people state
 Settler = Literal["plan", "config", "runtime", "process"]  # "process": a person signs a statement
 
 LONGEST = 240  # characters of a value that a report shows
@@ -30,6 +31,7 @@ class Status(StrEnum):
     FAILED = "failed"
     NOT_APPLICABLE = "not_applicable"
     UNKNOWN = "unknown"
+    STATED = "stated"  # no program saw it: somebody says so
 
 
 @dataclass(frozen=True)

@@ -6,32 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from socle import content
-from socle.errors import InputError, Mark
-from socle.policy.catalogue import catalogue
-from socle.stack.model import Day
+from socle.errors import Mark
+from socle.policy.declared import Declared, DeclaredFile, Name, Words, documents, named, refuse_unknown
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Row(Declared):
+    """A scope is `stack` or `stack/subject`; * stands for anything."""
 
-    control: str
-    scope: Annotated[list[str], Field(min_length=1, description="`stack` or `stack/subject`; * stands for anything")]
-    reason: Annotated[str, Field(min_length=10)]
-    compensation: Annotated[str, Field(min_length=10)]
-    owner: Annotated[str, Field(min_length=3)]
-    approver: Annotated[str, Field(min_length=3)]
-    expires: Day
+    reason: Words
+    compensation: Words
+    owner: Name
+    approver: Name
 
 
-class WaiverFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class WaiverFile(DeclaredFile):
     waivers: list[_Row]
 
 
@@ -48,7 +37,7 @@ class Waiver:
 
     @property
     def id(self) -> str:
-        return f"{self.control}@{Path(self.where.file).name}:{self.where.line}"
+        return named(self.control, self.where)
 
     def expired(self, today: date) -> bool:
         return today > self.expires
@@ -64,45 +53,13 @@ class Waiver:
 
 
 def load_waivers(stack: str, known: Iterable[str]) -> tuple[Waiver, ...]:
-    """The waivers that concern a stack. Raises InputError on an unknown control or stack: a typo is seen."""
-    names = [*known, stack]
-    found: list[Waiver] = []
-    seen: set[str] = set()
-    for folder in content.search_path():
-        for file in sorted((folder / "waivers").glob("*.yaml")):
-            if file.name in seen:
-                continue
-            seen.add(file.name)
-            found += _read(file, names)
+    """The waivers that concern a stack. Raises InputError on an unknown control or stack."""
+    from socle.stack.explain import validate
+
+    found = []
+    for document in documents("waivers"):
+        for index, row in enumerate(validate(WaiverFile, document, "a waiver file").waivers):
+            at = ("waivers", index)
+            refuse_unknown(document, at, row, [*known, stack])
+            found.append(Waiver(**{**row.model_dump(), "scope": tuple(row.scope)}, where=document.mark(at)))
     return tuple(waiver for waiver in found if waiver.concerns(stack))
-
-
-def _read(file: Path, known: list[str]) -> list[Waiver]:
-    from socle.stack.explain import suggestion, validate
-    from socle.stack.yaml_marks import read
-
-    document = read(file, content.label(file))
-    rows = validate(WaiverFile, document, "a waiver file").waivers
-    waivers: list[Waiver] = []
-    for index, row in enumerate(rows):
-        if row.control not in catalogue().controls:
-            raise InputError(
-                "SOC-3101",
-                "no such control: {control}",
-                where=document.mark(("waivers", index, "control")),
-                hint=suggestion(row.control, list(catalogue().controls)),
-                control=row.control,
-            )
-        for place, scope in enumerate(row.scope):
-            stack = scope.partition("/")[0]
-            if not any(fnmatchcase(name, stack) for name in known):
-                raise InputError(
-                    "SOC-3102",
-                    "no stack has this name: {stack}",
-                    where=document.mark(("waivers", index, "scope", place)),
-                    hint=suggestion(stack, known),
-                    stack=stack,
-                )
-        values = row.model_dump()
-        waivers.append(Waiver(**{**values, "scope": tuple(row.scope)}, where=document.mark(("waivers", index))))
-    return waivers

@@ -30,6 +30,7 @@ STANDINGS: dict[str, tuple[str, str]] = {
     "passed": ("✓", "met"),
     "not_applicable": ("–", "not applicable"),
     "not_assessed": ("○", "not assessed"),
+    "stated": ("✍", "stated"),
     "statement": ("✎", "statement"),
 }
 
@@ -123,7 +124,8 @@ def _values(result: Assessment, model: Model, language: str, say: Callable[[str]
         "calls": list(_calls(model)),
         "verified": (model.probes or {}).get("started"),
         "statements": book.statements,
-        "signed": [row for row in rows if "process" in row.control.phases],
+        "signed": [row for row in rows if "process" in row.judgement.phases],
+        "stated": {one.control: one for one in model.statements if one.holds(model.today)},
         "text": lambda control: control.text(language),
         "lab": model.loaded.cloud.embedded,
         "stand_ins": model.loaded.release.stand_ins(tier.name for tier in model.topology.tiers),

@@ -10,6 +10,8 @@ from socle.policy.catalogue import catalogue
 from socle.policy.finding import Assessment, Finding
 from socle.policy.outcome import Status
 
+UNJUDGED = (Status.UNKNOWN, Status.NOT_APPLICABLE, Status.STATED)
+
 
 def text(*results: Assessment) -> str:
     """Of several stacks, suites and cases name theirs."""
@@ -35,7 +37,7 @@ def _suites(result: Assessment, prefix: str) -> Iterator[str]:
 
 def _counts(findings: list[Finding]) -> str:
     failures = sum(1 for f in findings if f.fails and not f.waived)
-    skipped = sum(1 for f in findings if f.waived or f.status in (Status.UNKNOWN, Status.NOT_APPLICABLE))
+    skipped = sum(1 for f in findings if f.waived or f.status in UNJUDGED)
     return f'tests="{len(findings)}" failures="{failures}" errors="0" skipped="{skipped}"'
 
 
@@ -54,6 +56,8 @@ def _case(finding: Finding, prefix: str) -> str:
         return f"{head}><skipped message={_attribute(why)}/></testcase>"
     if finding.status is Status.NOT_APPLICABLE:
         return f"{head}><skipped message={_attribute(f'not applicable: {finding.seen}')}/></testcase>"
+    if finding.status is Status.STATED:
+        return f"{head}><skipped message={_attribute(f'stated, not seen: {finding.seen}')}/></testcase>"
     return f"{head}/>"
 
 

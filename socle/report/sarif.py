@@ -20,6 +20,7 @@ KIND = {
     Status.FAILED: "fail",
     Status.NOT_APPLICABLE: "notApplicable",
     Status.UNKNOWN: "open",
+    Status.STATED: "review",
 }
 
 

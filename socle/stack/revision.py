@@ -126,7 +126,7 @@ def _folders(repository: _Repository, into: Path) -> Iterator[Path]:
             yield folder
             continue
         path = PurePosixPath(folder.resolve().relative_to(repository.top).as_posix())
-        wanted = [path, *(path / room for room in ("clouds", "releases", "waivers"))]
+        wanted = [path, *(path / room for room in ("clouds", "releases", "waivers", "statements"))]
         if _write(repository, wanted, into) or _git(repository.top, "ls-files", "-z", "--", f":(literal){path}"):
             yield into / path
         else:

@@ -16,6 +16,7 @@ from hypothesis import event, given, settings
 from socle import assess
 from socle.codes import CODES
 from socle.errors import UNSEEN, InputError, StackErrors
+from socle.policy.statement import load_statements
 from socle.policy.waiver import load_waivers
 from socle.report import gitlab, junit, sarif, terminal
 from socle.stack import load_stack
@@ -36,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     base = tmp_path_factory.mktemp("generated") / "stacks"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOCLE_STACKS", str(base))
-        for room in ("clouds", "releases", "waivers"):
+        for room in ("clouds", "releases", "waivers", "statements"):
             (base / room).mkdir(parents=True)
         for stack in STACKS:
             for kind in KINDS:
@@ -85,6 +86,7 @@ def taken(case: Case, folder: Path) -> tuple[LoadedStack, Topology] | None:
             loaded = load_stack(str(file))
             topology = derive(loaded)
             load_waivers(loaded.name, known_stacks())
+            load_statements(loaded.name, known_stacks())
         except InputError as error:
             event(error.code)
             is_placed(error)
@@ -115,7 +117,7 @@ def test_what_is_taken_is_judged(folder: Path, case: Case) -> None:
         except InputError as error:
             is_placed(error)
             return
-    known = {str(loaded.file)}
+    known = {str(loaded.file), str(folder / place("statements", case.stack))}
     for finding in result.findings:
         assert finding.where is not None and finding.where.file in known
     for line in terminal.lines(result):
