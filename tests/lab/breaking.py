@@ -7,7 +7,10 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from openstack.exceptions import ConflictException
+
 from socle.lab import services, wiring, world
+from tests.integration.nodes import until
 
 if TYPE_CHECKING:
     from openstack.compute.v2.server import Server
@@ -34,9 +37,21 @@ def dead(cloud: Connection, node: str) -> Iterator[None]:
 
 
 def restart(cloud: Connection, node: str, how: str = "SOFT") -> None:
-    found = server(cloud, node)
-    cloud.compute.reboot_server(found, how)
-    cloud.compute.wait_for_server(found, status="ACTIVE", wait=180)
+    """Also of one whose death the cloud has noticed, or is noticing: it takes no order meanwhile."""
+
+    def told() -> bool:
+        found = server(cloud, node)
+        try:
+            if found.status == "SHUTOFF":
+                cloud.compute.start_server(found)
+            else:
+                cloud.compute.reboot_server(found, how)
+        except ConflictException:
+            return False
+        return True
+
+    until(told, f"{node} to take an order", 60)
+    cloud.compute.wait_for_server(server(cloud, node), status="ACTIVE", wait=180)
 
 
 @contextmanager
