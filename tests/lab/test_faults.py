@@ -227,7 +227,7 @@ def test_a_host_dies(service: Service, tier: str) -> None:
         held.begin()
         with breaking.dead(service.cloud, node):
             held.go_on()
-    service.proven(node)
+    service.proven(node, *service.stack.nodes("workers"))
 
 
 def test_a_media_node_is_drained_and_no_call_is_cut(service: Service, request: pytest.FixtureRequest) -> None:
