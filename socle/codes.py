@@ -167,6 +167,10 @@ CODES: dict[str, Code] = {
         "The plan would replace or delete what carries calls, data or a public address.",
         "If it is meant, name each resource on the command line, as the hint shows.",
     ),
+    "SOC-3401": Code(
+        "Between two runs, something got worse: it fails, or can no longer be seen.",
+        "The table names each rule and subject; `socle explain` says how a control is judged.",
+    ),
     "SOC-3301": Code(
         "checkov is not installed, or it did not run every rule.",
         "Install it in an environment of its own and name it in SOCLE_CHECKOV. The gate judges without it.",
@@ -383,6 +387,20 @@ CODES: dict[str, Code] = {
     "SOC-8504": Code(
         "Something about the images is unknown; unknown is no pass.",
         "Record digest, `signed_by` and `sbom` in the release file, where their publisher offers them.",
+    ),
+    "SOC-8601": Code(
+        "The folder holds no evidence that this version can read.", "Name a folder that `socle report` wrote."
+    ),
+    "SOC-8602": Code(
+        "Evidence was changed, added or taken away after it was sealed.",
+        "Do not rely on it; ask who keeps the original, or write it again.",
+    ),
+    "SOC-8603": Code(
+        "Evidence is not signed by the key that is asked for.",
+        "Ask who wrote it which key signs; see --key and --sign.",
+    ),
+    "SOC-8604": Code(
+        "A key cannot be used: it is no Ed25519 key in PEM.", "openssl genpkey -algorithm ed25519 makes one."
     ),
     "SOC-9001": Code("A fault of the tool itself.", "SOCLE_DEBUG=1 shows where it happened; report it."),
     "SOC-9101": Code("Somebody else is working on this stack.", "Wait; the error says who."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from socle.messages import in_language
 from socle.policy.catalogue import SEVERITIES, Catalogue, Control, catalogue
@@ -19,6 +18,9 @@ from socle.policy.model import Model
 from socle.policy.outcome import PHASES
 from socle.topology.flows import End, PublicOf
 from socle.topology.tiers import without_role
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 TEMPLATES = Path(__file__).parent / "templates"
 # mark, words: a standing is never said by colour alone
@@ -58,8 +60,11 @@ class Row:
     evidence: tuple[Evidence, ...]
 
 
-def write(folder: Path, result: Assessment, model: Model, *, language: str = "fr") -> Path:
-    """Writes `index.html` and the machine-readable files beside it; gives the page's path."""
+def write(
+    folder: Path, result: Assessment, model: Model, *, language: str = "fr", key: Ed25519PrivateKey | None = None
+) -> Path:
+    """Writes `index.html` and the machine-readable files beside it, and seals them; gives the page's path."""
+    from socle.evidence.seal import seal
     from socle.report import junit, sarif
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,9 +77,9 @@ def write(folder: Path, result: Assessment, model: Model, *, language: str = "fr
         ("findings.junit.xml", junit.text(result)),
     ):
         (folder / name).write_text(text, encoding="utf-8")
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != "SHA256SUMS")
-    sums = "".join(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
-    (folder / "SHA256SUMS").write_text(sums, encoding="utf-8")
+    about = {"stack": result.stack, "tool": result.tool, "day": result.day, "go": result.verdict.go}
+    about |= {"phases": result.phases, "evidence": result.digest, "stack_file": model.loaded.digest}
+    seal(folder, about, key)
     return page
 
 
