@@ -16,6 +16,7 @@ from socle.policy.catalogue import SEVERITIES, Catalogue, Control, catalogue
 from socle.policy.finding import Assessment, Finding, Judgement
 from socle.policy.model import Model
 from socle.policy.outcome import PHASES
+from socle.report.coverage import coverage
 from socle.topology.flows import End, PublicOf
 from socle.topology.tiers import without_role
 
@@ -112,10 +113,12 @@ def _values(result: Assessment, model: Model, language: str, say: Callable[[str]
         "release": model.loaded.release,
         "phases": PHASES,
         "standings": [name for name in STANDINGS if name != "statement"],
+        "standings_all": list(STANDINGS),
         "counts": Counter(row.judgement.standing for row in rows),
         "sections": [
             (book.sections[name], list(group)) for name, group in groupby(rows, key=lambda row: row.control.section)
         ],
+        "coverage": [(book.documents[one.document], one) for one in coverage(book, result.judgements)],
         "judged": judged,
         "failed": [row for row in worst_first if row.judgement.standing == "failed"],
         "waived": [(row, one) for row in judged for one in row.evidence if one.waiver],
