@@ -163,6 +163,7 @@ CODES: dict[str, Code] = {
     "SOC-3101": Code("A waiver or a statement names a control that does not exist.", _MEND),
     "SOC-3102": Code("A waiver or a statement names a stack that does not exist, so it would concern nothing.", _MEND),
     "SOC-3103": Code("A statement ends before it begins, or holds for more than a year.", _MEND),
+    "SOC-3104": Code("No document of the catalogue has this key, nor this word in its title.", "See `socle rules`."),
     "SOC-3201": Code(
         "The plan would replace or delete what carries calls, data or a public address.",
         "If it is meant, name each resource on the command line, as the hint shows.",

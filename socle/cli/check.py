@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,6 +16,7 @@ from socle.messages import _
 if TYPE_CHECKING:
     from socle.policy.finding import Assessment, Conclusion
 
+Answer = Callable[[str], "Assessment | Conclusion"]
 COLLECTED = 50  # stacks between two looks for garbage: a capture leaves some megabytes of it
 
 
@@ -26,6 +27,13 @@ COLLECTED = 50  # stacks between two looks for garbage: a capture leaves some me
 @click.option("--sarif", type=click.Path(path_type=Path, dir_okay=False), help="Write a SARIF 2.1.0 file")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file")
 @click.option("--gitlab", type=click.Path(path_type=Path, dir_okay=False), help="Write a GitLab code-quality file")
+@click.option("--framework", multiple=True, metavar="NAME", help="Only controls that transpose it: SNC, secnumcloud")
+@click.option("--owner", multiple=True, type=click.Choice(["customer", "shared", "provider"]), help="Only this party's")
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Evidence of an earlier run: what failed in it already blocks no more",
+)
 @click.option("--strict", is_flag=True, help="Medium and low controls block too")
 @click.option("--second-opinion", is_flag=True, help="Ask checkov as well, which must be installed")
 def check(
@@ -35,6 +43,9 @@ def check(
     sarif: Path | None,
     junit: Path | None,
     gitlab: Path | None,
+    framework: tuple[str, ...],
+    owner: tuple[str, ...],
+    baseline: Path | None,
     strict: bool,
     second_opinion: bool,
 ) -> None:
@@ -52,7 +63,9 @@ def check(
     names = _names(stacks, every)
     formats = [(file, kind) for file, kind in ((sarif, "sarif"), (junit, "junit"), (gitlab, "gitlab")) if file]
     memory = Memory(strict=strict)
-    answer = memory.assessment if formats or as_json else memory.conclusion
+    answer: Answer = memory.assessment if formats or as_json else memory.conclusion
+    if framework or owner or baseline:
+        answer = _narrowed(memory.assessment, framework, owner, baseline, strict=strict)
     if len(names) == 1 and not every:
         result = answer(names[0])
         _write(formats, [result])
@@ -77,6 +90,23 @@ def check(
         sys.exit(gravest)  # each was told in its place: no error of its own is left to print
 
 
+def _narrowed(
+    answer: Callable[[str], Assessment],
+    frameworks: Sequence[str],
+    owners: Sequence[str],
+    baseline: Path | None,
+    *,
+    strict: bool,
+) -> Callable[[str], Assessment]:
+    from socle.evidence.comparison import statuses
+    from socle.policy.catalogue import catalogue
+    from socle.policy.narrow import chosen, narrowed, since
+
+    wanted = chosen(catalogue(), frameworks, owners)
+    before = statuses(baseline) if baseline else {}
+    return lambda name: since(narrowed(answer(name), wanted, strict=strict), before)
+
+
 def _names(given: Sequence[str], every: bool) -> list[str]:
     """The stacks to judge. Raises click.UsageError for none, InputError where `--all` finds none."""
     if every == bool(given):
@@ -92,7 +122,7 @@ def _names(given: Sequence[str], every: bool) -> list[str]:
 
 
 def _each(
-    names: Sequence[str], answer: Any, *, quiet: bool, second_opinion: bool
+    names: Sequence[str], answer: Answer, *, quiet: bool, second_opinion: bool
 ) -> Iterator[Assessment | Conclusion | SocleError]:
     """The verdict on each, printed as it comes; what stands in the way of one stops no other."""
     import gc

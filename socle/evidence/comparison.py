@@ -14,6 +14,7 @@ FINDINGS = "findings.json"
 # The worse, the higher; a failure that somebody waived is still one, but known.
 RANKS = {"failed": 3, "waived": 2, "unknown": 1}
 Kind = Literal["worse", "better", "new", "gone"]
+Statuses = Mapping[tuple[str, str], Sequence[tuple[str, str]]]  # rule and subject -> what each said: status, seen
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,11 @@ class Change:
 
 def compared(before: Path, after: Path) -> tuple[Change, ...]:
     """Of two folders of evidence. Raises InputError where one has no readable findings."""
-    return tuple(_changes(_statuses(before), _statuses(after)))
+    return tuple(_changes(statuses(before), statuses(after)))
 
 
-Statuses = Mapping[tuple[str, str], Sequence[tuple[str, str]]]  # rule and subject -> what each said: status, seen
-
-
-def _statuses(folder: Path) -> Statuses:
+def statuses(folder: Path) -> Statuses:
+    """What a run said. Raises InputError where there are no readable findings."""
     file = folder / FINDINGS
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     try:

@@ -58,12 +58,14 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`go` only when nothing blocks. `blocking`: the findings that forbid any change to the cloud."""
+    """`go` only when nothing blocks. `blocking`: the findings that forbid any change to the cloud; `known`: those that
+    would, but failed in the baseline already."""
 
     go: bool
     blocking: tuple[Finding, ...]
     reported: tuple[Finding, ...]
     waived: tuple[Finding, ...]
+    known: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def _rows(document: str, requirements: Mapping[str, list[Standing]]) -> Iterator
     yield _row(document, "", worst.values())
     chapters: dict[str, list[Standing]] = {}
     for name, one in worst.items():
-        if numbered := re.match(r"(\d+)\.", name):
+        if numbered := re.match(r"(\d+)\.\d", name):
             chapters.setdefault(numbered[1], []).append(one)
     for chapter in sorted(chapters, key=int):
         yield _row(document, chapter, chapters[chapter])

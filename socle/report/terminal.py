@@ -22,6 +22,8 @@ def lines(result: Conclusion, *, colour: bool = False) -> Iterator[str]:
     blocking, reported = result.verdict.blocking, result.verdict.reported
     if blocking:
         yield from _section(_("FAILED, and blocking"), _failures(blocking, book))
+    if result.verdict.known:
+        yield from _section(_("FAILED, as in the baseline"), _failures(result.verdict.known, book))
     if reported:
         yield from _section(_("FAILED, reported only (medium or low; --strict blocks them)"), _failures(reported, book))
     if result.verdict.waived:
