@@ -13,7 +13,7 @@ from policies import targets
 from socle.graph import Graph, Resource
 from socle.graph.model import INSTANCE, KEYPAIR, MEMBERS, MONITOR, SERVER_GROUP, VOLUME
 from socle.policy.model import Model
-from socle.policy.mutation import in_live, inputs, on_release, on_resource, on_stack, together
+from socle.policy.mutation import in_facts, in_live, inputs, on_release, on_resource, on_stack, together
 from socle.policy.outcome import Outcome, failed, judged, not_applicable, passed, unknown
 from socle.policy.rule import rule
 from socle.topology.model import Front, Tier, Volume
@@ -248,6 +248,11 @@ def _volumes(model: Model) -> tuple[Volume, ...]:
     return tuple(node.volume for node in model.topology.nodes if node.volume)
 
 
+def _in_clear(facts: dict[str, Any]) -> None:
+    """A mutation: what is mounted is the volume itself."""
+    facts["volumes"] = {place: {"device": "/dev/vdb", "encrypted": False} for place in facts["volumes"]}
+
+
 @rule(
     "STO-01",
     phase="plan",
@@ -281,6 +286,7 @@ def volumes_of_a_declared_type(volume: Resource, model: Model) -> Outcome:
     broken_by=together(
         on_stack("data.media", "sensitive"),
         in_live(lambda live: live["volumes"].update({name: {"encrypted": False} for name in live["volumes"]})),
+        in_facts(_in_clear, tier="mirror"),
     ),
 )
 def volumes_are_encrypted(volume: Volume, model: Model) -> Outcome:

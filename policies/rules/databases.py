@@ -60,7 +60,7 @@ def _spoilt(server: str, line: str) -> Any:
     "STO-07",
     phase="config",
     on=targets.stack,
-    broken_by=_spoilt("ssl = on\n", "host all all 0.0.0.0/0 scram-sha-256"),
+    broken_by=_spoilt("ssl = on\n", "host meet visio 10.0.0.1/32 scram-sha-256"),
 )
 def postgresql_over_tls_alone(_stack: targets.Whole, model: Model) -> Outcome:
     wanted = "ssl on, TLS 1.2 or later, hostssl lines alone, copies verify who they copy from"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ from socle.topology.flows import Flow, Place
 from socle.topology.model import Tier
 
 QUALIFIED = "secnumcloud"
+LONG_AGO = date(2020, 1, 1)
 TERRITORY = ("FR",)  # our default; a wider set is a ministry's own decision (SNC 19.2.b asks for the EU)
 PLACES = ("region", "availability_zone", "availability_zone_hints")  # inputs that say where a resource is
 INVENTORY = ("owner", "function", "environment", "security-need")
@@ -52,7 +54,7 @@ def _data_classes(model: Model) -> Iterable[str]:
     on=_data_classes,
     key=("data",),
     broken_by=together(
-        on_stack("data.media", "sensitive"), on_cloud("embedded", False), on_cloud("qualification.scheme", "none")
+        on_stack("data.media", "sensitive"), on_cloud("embedded", False), on_cloud("qualification.until", LONG_AGO)
     ),
 )
 def sensitive_data_on_a_qualified_offer(kind: str, model: Model) -> Outcome:
@@ -172,7 +174,7 @@ def _zone(zone: Any, model: Model) -> Outcome:
     phase="config",
     on=targets.file("media", "livekit.yaml"),
     key=("domain",),
-    broken_by=in_file("media", "livekit.yaml", r"^rtc:", "webhook: {urls: ['https://elsewhere.example/hook']}\nrtc:"),
+    broken_by=in_file("media", "livekit.yaml", r"^rtc:", "more: {urls: ['https://elsewhere.example/hook']}\nrtc:"),
 )
 def media_nodes_name_no_third_party(file: File, model: Model) -> Outcome:
     if file.text is None:

@@ -76,11 +76,12 @@ def _own_images(model: Model, tier: str) -> set[str]:
 
 
 def _elsewhere(model: Model) -> Model:
-    """Another container beside LiveKit's."""
+    """Another container beside LiveKit's, of another tier's image."""
     from dataclasses import replace
 
-    unit = model.file("media", ".container")
-    text = re.sub(r"(?m)^Image=.*$", "Image=docker.io/other/thing:1", unit.text or "")
+    unit, own = model.file("media", ".container"), set(images_of(["media"]))
+    other = next(image.pinned or image.tagged for name, image in model.loaded.release.images.items() if name not in own)
+    text = re.sub(r"(?m)^Image=.*$", f"Image={other}", unit.text or "")
     return replace(model, files={**(model.files or {}), ("media", "/etc/containers/systemd/a.container"): text})
 
 

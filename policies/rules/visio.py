@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from policies import targets
 from policies.formats import Directive, environment, nginx, yaml_of
 from socle.policy.model import File, Model
-from socle.policy.mutation import in_file
+from socle.policy.mutation import added_to_file, in_file
 from socle.policy.outcome import Outcome, failed, judged, not_applicable, unknown
 from socle.policy.rule import rule
 from socle.stack.model import IdentityProvider
@@ -214,7 +214,12 @@ def logins_are_robust(file: File, model: Model) -> Outcome:
     return failed("OIDC_USE_PKCE False", words)
 
 
-@rule("APP-09", phase="config", on=ENVIRONMENTS, broken_by=_env("ROOM_TELEPHONY_ENABLED", "True"))
+@rule(
+    "APP-09",
+    phase="config",
+    on=ENVIRONMENTS,
+    broken_by=added_to_file("application", "visio.env", "REQUEST_ENTRY_THROTTLE_RATES=0/minute"),
+)
 def attempts_are_limited(file: File, model: Model) -> Outcome:
     """Neither Meet nor LiveKit's phone gateway counts callers' attempts at a PIN: who may call at all bounds them."""
     rates = ("REQUEST_ENTRY_THROTTLE_RATES", "CREATION_CALLBACK_THROTTLE_RATES", "CONNECTION_TEST_THROTTLE_RATES")

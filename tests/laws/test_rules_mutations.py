@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
@@ -11,7 +13,7 @@ from socle import assess
 from socle.policy.catalogue import catalogue
 from socle.policy.evaluate import evaluate
 from socle.policy.model import Model
-from socle.policy.outcome import PHASES, Status
+from socle.policy.outcome import PHASES, Phase, Status
 from socle.policy.rule import Rule, rules
 from tests.conftest import STACKS
 from tests.models import intended, running
@@ -20,6 +22,7 @@ RULES = rules()
 IDS = [one.id for one in RULES]
 
 
+MINISTRY = "cnrs"
 GOOD = ("demo", "twozones", "cnam")  # each has what the one before leaves out: Visio itself, then every feature
 
 
@@ -46,6 +49,45 @@ def test_its_mutation_trips_it(one: Rule) -> None:
         f"{one.id} did not see its own mutation: {[(f.subject, str(f.status), f.seen) for f in findings][:5]}"
     )
     assert all(finding.seen and finding.expected for finding in failed)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_mutations_trip_on_every_stack_that_they_spoil(stack: str) -> None:
+    """Where a rule cannot pass on the good stack, for want of what it looks at, it need not see the mutation either."""
+    blind = []
+    for one in RULES:
+        with suppress(LookupError):
+            model = one.broken_by(running(stack))
+            if any(finding.fails for finding in evaluate(model, [one], PHASES)):
+                continue
+            if any(finding.status is Status.PASSED for finding in evaluate(running(stack), [one], PHASES)):
+                blind.append(one.id)
+    assert not blind
+
+
+def tripped(one: Rule, stack: str, others: Iterable[Rule]) -> set[str]:
+    """The rules that fail where this rule's mutation spoiled the stack; none where it finds nothing to spoil."""
+    try:
+        model = one.broken_by(running(stack))
+    except LookupError:
+        return set()
+    return {finding.rule for finding in evaluate(model, others, [one.phase]) if finding.fails}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_no_two_rules_always_agree(phase: Phase) -> None:
+    """Else one of them says nothing of its own. Tried on small stacks; who agrees there is tried on a ministry's."""
+    of_phase = {one.id: one for one in RULES if one.phase == phase}
+    trips = {name: next(filter(None, (tripped(one, stack, of_phase.values()) for stack in GOOD)))
+             for name, one in of_phase.items()}  # fmt: skip
+
+    def agree(pair: tuple[str, str], seen: Iterable[set[str]]) -> bool:
+        return all((pair[0] in names) == (pair[1] in names) for names in seen)
+
+    suspects = [pair for pair in combinations(of_phase, 2) if agree(pair, trips.values())]
+    for first, second in suspects:
+        both = [of_phase[first], of_phase[second]]
+        assert not agree((first, second), [tripped(one, MINISTRY, both) for one in both]), (first, second)
 
 
 @pytest.mark.parametrize("stack", STACKS)
