@@ -140,3 +140,9 @@ def test_controls_are_judged_in_every_phase() -> None:
     for one in RULES:
         assert catalogue()[one.control].remediation, f"{one.control} says no remedy"
         assert catalogue()[one.control].french
+
+
+def test_every_control_is_judged_or_somebody_may_state_it() -> None:
+    judged = {one.control for one in RULES}
+    lost = [one.id for one in catalogue().controls.values() if one.id not in judged and "process" not in one.phases]
+    assert not lost, "write a rule, or say `process` in the control's phases"
