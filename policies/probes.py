@@ -15,10 +15,15 @@ from socle.topology.model import Node
 class Endpoint:
     """One TLS endpoint. `why`: what kept it from being seen."""
 
-    name: str
+    fqdn: str
+    node: str
     tier: str
     data: Mapping[str, Any] = field(default_factory=dict)
     why: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.fqdn} on {self.node}"
 
     @property
     def seen(self) -> bool:
@@ -45,14 +50,14 @@ def handshakes(model: Model) -> Iterator[Endpoint]:
 
 
 def _endpoint(model: Model, flow: str, fqdn: str, node: Node) -> Endpoint:
-    name = f"{fqdn} on {node.name}"
+    place = (fqdn, node.name, node.tier)
     for check in checks(model, "flow"):
         if check["subject"] == flow and check.get("node") == node.name:
             facts = (check.get("facts") or {}).get(fqdn)
             if facts:
-                return Endpoint(name, node.tier, facts)
-            return Endpoint(name, node.tier, why=str(check.get("seen") or "not seen"))
-    return Endpoint(name, node.tier, why="this endpoint was not probed")
+                return Endpoint(*place, facts)
+            return Endpoint(*place, why=str(check.get("seen") or "not seen"))
+    return Endpoint(*place, why="this endpoint was not probed")
 
 
 def answered(**values: Any) -> Mutation:

@@ -19,6 +19,28 @@ from socle.topology.model import Volume
 from socle.topology.openings import openings
 
 TODAY = date(2026, 11, 24)
+HEADERS = {
+    ":status": "200",
+    "content-security-policy": "default-src 'self'; frame-ancestors 'none'",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+    "strict-transport-security": "max-age=63072000; includeSubDomains",
+}
+HANDSHAKE = {
+    "failure": "",
+    "protocol": "TLSv1.3",
+    "cipher": "TLS_AES_256_GCM_SHA384",
+    "not_after": "2027-05-01T00:00:00+00:00",
+    "names": [],
+    "old": {"TLSv1": "refused", "TLSv1_1": "refused"},
+    "key": "ECDSA 256",
+    "signature": "sha256",
+    "days": 365,
+    "issuer": "CN=Socle lab",
+    "usages": ["digital_signature"],
+    "purposes": ["1.3.6.1.5.5.7.3.1"],
+}
 DIGEST = "sha256:" + "a" * 64
 
 
@@ -157,20 +179,6 @@ def firewall(topology: Topology, tier: str) -> list[dict[str, Any]]:
 
 def probes(topology: Topology) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    handshake = {
-        "failure": "",
-        "protocol": "TLSv1.3",
-        "cipher": "TLS_AES_256_GCM_SHA384",
-        "not_after": "2027-05-01T00:00:00+00:00",
-        "names": [],
-        "old": {"TLSv1": "refused", "TLSv1_1": "refused"},
-        "key": "ECDSA 256",
-        "signature": "sha256",
-        "days": 365,
-        "issuer": "CN=Socle lab",
-        "usages": ["digital_signature"],
-        "purposes": ["1.3.6.1.5.5.7.3.1"],
-    }
     for flow in topology.flows.reachable():
         for node in topology.tier(str(flow.target)).nodes:
             names = [r.fqdn for r in topology.records if r.tier == node.tier] if flow.probe == "tls" else []
@@ -182,7 +190,9 @@ def probes(topology: Topology) -> list[dict[str, Any]]:
                     "seen": "answers",
                     "node": node.name,
                     "expected": "",
-                    "facts": {name: {**handshake, "fingerprint": str(flow.target)} for name in names},
+                    "facts": {
+                        name: {**HANDSHAKE, "fingerprint": str(flow.target), "headers": HEADERS} for name in names
+                    },
                 }
             )
     for node in topology.nodes:

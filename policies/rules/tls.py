@@ -89,11 +89,12 @@ def strict_transport(file: File, _model: Model) -> Outcome:
         if d.name == "add_header" and d.arguments[:1] == ("Strict-Transport-Security",)
     ]
     values = [" ".join(d.arguments[1:2]) for d in headers]
-    good = bool(values) and all(_age(value) >= YEAR and "includesubdomains" in value.lower() for value in values)
+    good = bool(values) and all(age(value) >= YEAR and "includesubdomains" in value.lower() for value in values)
     return judged(good, values or "no such header", wanted)
 
 
-def _age(value: str) -> int:
+def age(value: str) -> int:
+    """Seconds of a Strict-Transport-Security header."""
     digits = value.lower().partition("max-age=")[2].split(";")[0].strip()
     return int(digits) if digits.isdigit() else 0
 

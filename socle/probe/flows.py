@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from ipaddress import ip_address
 
-from socle.probe import ssh, stun, tls
+from socle.probe import pages, ssh, stun, tls
 from socle.probe.model import Check, Spot, Target
 from socle.probe.ports import way
 from socle.topology.flows import Flow, Place
@@ -46,6 +46,11 @@ def _tls(target: Target, flow: Flow, spot: Spot, address: str) -> Check:
     seen = {name: tls.handshake(address, flow.port, name, target.ca) for name in names}
     failures = [f"{name}: {one.failure}" for name, one in seen.items() if one.failure]
     facts = {name: asdict(one) for name, one in seen.items()}
+    if spot.tier == "edge":
+        facts = {
+            name: {**said, "headers": pages.headers(address, flow.port, name, target.ca)}
+            for name, said in facts.items()
+        }
     lent = ""
     if not failures and spot.tier == "turn":
         answer = stun.allocate_tls(address, flow.port, names[0], target.ca, target.turn_secret)

@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_pem_x509_certificate
 
-from socle.probe import ports, ssh, stun, tls
+from socle.probe import pages, ports, ssh, stun, tls
 from socle.probe.call import Door
 from socle.probe.tunnel import tunnel
+from tests import models
 from tests.integration.site import authority
 
 
@@ -48,7 +51,8 @@ def served(handle: Callable[[socket.socket], None]) -> Iterator[int]:
         thread.join()
 
 
-def tls_server(pki: Path, oldest: str = "TLSv1_2") -> Callable[[socket.socket], None]:
+def tls_server(pki: Path, oldest: str = "TLSv1_2", answer: bytes = b"") -> Callable[[socket.socket], None]:
+    """`answer`: to whatever is asked first; else that is said back."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pki / "service.pem", pki / "service.key")
     with warnings.catch_warnings():
@@ -59,7 +63,7 @@ def tls_server(pki: Path, oldest: str = "TLSv1_2") -> Callable[[socket.socket], 
 
     def handle(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as secure:
-            secure.sendall(secure.recv(64) or b"x")
+            secure.sendall(answer or secure.recv(64) or b"x")
 
     return handle
 
@@ -94,6 +98,33 @@ def test_tls_is_verified_and_old_protocols_are_refused(pki: Path) -> None:
     assert seen.names == ("service.example",)
     assert set((seen.old or {}).values()) <= {"refused", "unknown"}
     assert "refused" in (seen.old or {}).values()
+
+
+def test_a_certificate_says_what_it_is_for(pki: Path) -> None:
+    with served(tls_server(pki)) as port:
+        seen = tls.handshake("127.0.0.1", port, "service.example", pki / "ca.pem")
+    certificate = load_pem_x509_certificate((pki / "service.pem").read_bytes())
+    assert seen.fingerprint == certificate.fingerprint(SHA256()).hex()
+    assert {*models.HANDSHAKE} <= {*vars(seen)}, "rules are tried on what no probe says"
+
+
+PAGE = b"HTTP/1.1 404 Not Found\r\nX-Frame-Options: DENY\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "seen"),
+    [
+        ("service.example", PAGE, {":status": "404", "x-frame-options": "DENY", "content-length": "0"}),
+        ("other.example", PAGE, None),
+        ("service.example", b"no HTTP", None),
+    ],
+)
+def test_headers_are_read_over_verified_tls_alone(
+    pki: Path, name: str, answer: bytes, seen: dict[str, str] | None
+) -> None:
+    with served(tls_server(pki, answer=answer)) as port:
+        assert pages.headers("127.0.0.1", port, name, pki / "ca.pem") == seen
+    assert pages.headers("127.0.0.1", closed_port(), name, pki / "ca.pem") is None
 
 
 def test_tls_that_accepts_an_old_protocol_fails(pki: Path) -> None:
