@@ -164,6 +164,11 @@ CODES: dict[str, Code] = {
     "SOC-3102": Code("A waiver or a statement names a stack that does not exist, so it would concern nothing.", _MEND),
     "SOC-3103": Code("A statement ends before it begins, or holds for more than a year.", _MEND),
     "SOC-3104": Code("No document of the catalogue has this key, nor this word in its title.", "See `socle rules`."),
+    "SOC-3105": Code(
+        "A waiver is approved by who owns it.", "Have somebody else approve it, who answers for the risk."
+    ),
+    "SOC-3106": Code("A waiver is for whatever stack there is.", "Name the stacks, or a pattern of their names."),
+    "SOC-3107": Code("A waiver would end before it begins.", "Give a day to come: --until 2027-06-30."),
     "SOC-3201": Code(
         "The plan would replace or delete what carries calls, data or a public address.",
         "If it is meant, name each resource on the command line, as the hint shows.",

@@ -28,6 +28,7 @@ VERBS: dict[str, str] = {
     "restore": "Bring the database back from its backups",
     "ssh": "Open a shell on a node, over the bastion",
     "report": "Write the dossier that a reviewer signs",
+    "waive": "Write a waiver for a failed control",
     "evidence": "Evidence of runs: verify one offline, compare two",
     "down": "Destroy a stack's cloud resources",
     "cloud": "A live cloud: write its cloud file, or compare it with one",

@@ -155,7 +155,7 @@ def help_pages() -> set[str]:
 
 def of_click() -> set[str]:
     """What click itself may ask for."""
-    found = set()
+    found = {"required"}  # which it asks for by a variable
     for file in Path(click.__file__).parent.glob("*.py"):
         for name, node in calls(ast.parse(file.read_text(encoding="utf-8"))):
             if name in ("_", "ngettext"):

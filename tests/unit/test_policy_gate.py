@@ -99,7 +99,7 @@ WAIVER = """waivers:
     reason: the reason is written here
     compensation: and what makes up for it
     owner: somebody
-    approver: somebody else
+    approver: {approver}
     expires: {expires}
 """
 
@@ -110,8 +110,11 @@ def waivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
     (folder / "waivers").mkdir(parents=True)
     monkeypatch.setenv("SOCLE_STACKS", str(folder))
 
-    def write(control: str = "NET-02", scope: str = "demo", expires: str = "2027-01-01") -> tuple:  # type: ignore[type-arg]
-        (folder / "waivers" / "own.yaml").write_text(WAIVER.format(control=control, scope=scope, expires=expires))
+    def write(  # type: ignore[type-arg]
+        control: str = "NET-02", scope: str = "demo", expires: str = "2027-01-01", approver: str = "somebody else"
+    ) -> tuple:
+        text = WAIVER.format(control=control, scope=scope, expires=expires, approver=approver)
+        (folder / "waivers" / "own.yaml").write_text(text)
         return load_waivers("demo", known_stacks())
 
     return write
