@@ -50,7 +50,7 @@ class Control:
 
 
 @dataclass(frozen=True)
-class Statement:
+class Family:
     """A family of requirements that only people can meet."""
 
     family: str
@@ -65,7 +65,7 @@ class Catalogue:
     sections: Mapping[str, str]
     documents: Mapping[str, str]
     controls: Mapping[str, Control]
-    statements: tuple[Statement, ...]
+    families: tuple[Family, ...]
 
     def __getitem__(self, control: str) -> Control:
         return self.controls[control]
@@ -121,7 +121,7 @@ def _built(data: dict[str, Any], name: str) -> Catalogue:
         {key: entry["title"] for key, entry in data["documents"].items()},
         controls,
         tuple(
-            Statement(item["family"], item["requirements"], item["collect"], item.get("fr", ""))
+            Family(item["family"], item["requirements"], item["collect"], item.get("fr", ""))
             for item in data["process_only"]
         ),
     )

@@ -131,7 +131,7 @@ def _values(result: Assessment, model: Model, language: str, say: Callable[[str]
         "nodes": model.topology.nodes,
         "calls": list(_calls(model)),
         "verified": (model.probes or {}).get("started"),
-        "statements": book.statements,
+        "families": book.families,
         "signed": [row for row in rows if "process" in row.judgement.phases],
         "stated": {one.control: one for one in model.statements if one.holds(model.today)},
         "text": lambda control: control.text(language),

@@ -206,7 +206,7 @@ def values() -> dict[str, Iterable[str]]:
         "stack/explain.py: what": asked_of_loader(),
         "dossier: STANDINGS[name][1]": {words for _mark, words in STANDINGS.values()},
         "dossier: flow.why": {flow.why for flow in MATRIX},
-        "dossier: one.family": {statement.family for statement in catalogue().statements},
+        "dossier: one.family": {one.family for one in catalogue().families},
         "dossier: row.control.severity": SEVERITIES,
         "dossier: stack.environment.value": {str(value) for value in Environment},
         "dossier: title": catalogue().sections.values(),
