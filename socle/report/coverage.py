@@ -29,21 +29,32 @@ class Coverage:
 
 def coverage(book: Catalogue, judgements: Iterable[Judgement]) -> tuple[Coverage, ...]:
     """Frameworks in the catalogue's order, each with its chapters where its identifiers have some."""
-    standing = {judgement.control: judgement.standing for judgement in judgements}
-    found: dict[str, dict[str, list[Standing]]] = {}
+    found = requirements(book, judgements)
+    return tuple(row for document in book.documents if document in found for row in _rows(document, found[document]))
+
+
+def requirements(book: Catalogue, judgements: Iterable[Judgement]) -> dict[str, dict[str, list[Judgement]]]:
+    """Framework -> requirement -> what became of the controls that transpose it."""
+    of = {judgement.control: judgement for judgement in judgements}
+    found: dict[str, dict[str, list[Judgement]]] = {}
     for control in book.controls.values():
         for reference in control.references:
             document, _colon, identifier = reference.partition(":")
             if document in book.documents and document not in OURS:
-                found.setdefault(document, {}).setdefault(identifier, []).append(standing[control.id])
-    return tuple(row for document in book.documents if document in found for row in _rows(document, found[document]))
+                found.setdefault(document, {}).setdefault(identifier, []).append(of[control.id])
+    return found
 
 
-def _rows(document: str, requirements: Mapping[str, list[Standing]]) -> Iterator[Coverage]:
-    worst = {name: next(one for one in WORST if one in said) for name, said in requirements.items()}
-    yield _row(document, "", worst.values())
+def worst(said: Iterable[Judgement]) -> Standing:
+    standings = {one.standing for one in said}
+    return next(one for one in WORST if one in standings)
+
+
+def _rows(document: str, of_document: Mapping[str, list[Judgement]]) -> Iterator[Coverage]:
+    standings = {name: worst(said) for name, said in of_document.items()}
+    yield _row(document, "", standings.values())
     chapters: dict[str, list[Standing]] = {}
-    for name, one in worst.items():
+    for name, one in standings.items():
         if numbered := re.match(r"(\d+)\.\d", name):
             chapters.setdefault(numbered[1], []).append(one)
     for chapter in sorted(chapters, key=int):

@@ -66,7 +66,7 @@ def write(
 ) -> Path:
     """Writes `index.html` and the machine-readable files beside it, and seals them; gives the page's path."""
     from socle.evidence.seal import seal
-    from socle.report import junit, sarif
+    from socle.report import ciso_assistant, junit, sarif
 
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"
@@ -76,6 +76,7 @@ def write(
         ("findings.json", findings),
         ("findings.sarif", sarif.text(result)),
         ("findings.junit.xml", junit.text(result)),
+        ("ciso-assistant.csv", ciso_assistant.text(result)),
     ):
         (folder / name).write_text(text, encoding="utf-8")
     about = {"stack": result.stack, "tool": result.tool, "day": result.day, "go": result.verdict.go}

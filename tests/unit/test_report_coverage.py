@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+import csv
+import io
 
+import pytest
+import yaml
+
+from socle import assess
 from socle.policy.catalogue import Catalogue, Control, catalogue
 from socle.policy.finding import Judgement, Standing
 from socle.policy.merge import judge
+from socle.report import ciso_assistant
 from socle.report.coverage import WORST, coverage
+from tests.conftest import ROOT
+from tests.models import intended
+
+SNC = yaml.safe_load((ROOT / "policies/catalogues/secnumcloud-3.2.yaml").read_text(encoding="utf-8"))
 
 
 def control(name: str, *references: str) -> Control:
@@ -52,3 +62,17 @@ def test_nothing_of_the_real_catalogue_is_lost() -> None:
     cited = {ref for one in catalogue().controls.values() for ref in one.references}
     for name in ("SNC", "BP28", "TLS", "SSH"):
         assert of[name] == len({ref for ref in cited if ref == name or ref.startswith(f"{name}:")})
+
+
+def test_ciso_assistant_gets_a_line_per_requirement_and_no_pass_that_nobody_saw() -> None:
+    result = assess.assess(intended("cnrs"), assess.BEFORE_APPLY)
+    rows = list(csv.DictReader(io.StringIO(ciso_assistant.text(result))))
+    known = {str(one["id"]) for part in ("context", "sections", "requirements") for one in SNC[part]}
+    assert {row["ref_id"] for row in rows} <= known
+    assert len(rows) == len({row["ref_id"] for row in rows}) > 90
+    standing = {one.control: one.standing for one in result.judgements}
+    for row in rows:
+        controls = [word for word in row["observations"].replace(",", " ").split() if word in standing]
+        assert controls
+        if row["compliance_result"] == "compliant":
+            assert {standing[one] for one in controls} <= {"passed", "not_applicable"}
