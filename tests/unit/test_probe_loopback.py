@@ -63,7 +63,8 @@ def tls_server(pki: Path, oldest: str = "TLSv1_2", answer: bytes = b"") -> Calla
 
     def handle(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as secure:
-            secure.sendall(answer or secure.recv(64) or b"x")
+            asked = secure.recv(1024)  # else what is left of it resets the connection
+            secure.sendall(answer or asked or b"x")
 
     return handle
 
