@@ -8,22 +8,21 @@ from typing import Any
 
 from socle.policy.model import Model
 from socle.policy.mutation import Mutation, in_probes
-from socle.topology.model import Node
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One TLS endpoint. `why`: what kept it from being seen."""
+    """One TLS endpoint. `door`: a node, or the front before its tier. `why`: what kept it from being seen."""
 
     fqdn: str
-    node: str
+    door: str
     tier: str
     data: Mapping[str, Any] = field(default_factory=dict)
     why: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.fqdn} on {self.node}"
+        return f"{self.fqdn} on {self.door}"
 
     @property
     def seen(self) -> bool:
@@ -39,20 +38,21 @@ def checks(model: Model, *kinds: str) -> tuple[Mapping[str, Any], ...]:
 
 
 def handshakes(model: Model) -> Iterator[Endpoint]:
-    """Every name of every TLS flow on every node of its tier."""
+    """Every name of every TLS flow where users reach its tier: at the front before it, else on each node."""
     for flow in model.topology.flows.reachable():
         tier = model.tier(flow.target) if isinstance(flow.target, str) and flow.probe == "tls" else None
         if tier is None:
             continue
+        fronts = [one.name for one in model.topology.fronts if one.tier == tier.name]
         for record in model.topology.records:
-            for node in tier.nodes if record.tier == tier.name else ():
-                yield _endpoint(model, flow.name, record.fqdn, node)
+            for door in fronts or [node.name for node in tier.nodes] if record.tier == tier.name else ():
+                yield _endpoint(model, flow.name, (record.fqdn, door, tier.name))
 
 
-def _endpoint(model: Model, flow: str, fqdn: str, node: Node) -> Endpoint:
-    place = (fqdn, node.name, node.tier)
+def _endpoint(model: Model, flow: str, place: tuple[str, str, str]) -> Endpoint:
+    fqdn, door, _tier = place
     for check in checks(model, "flow"):
-        if check["subject"] == flow and check.get("node") == node.name:
+        if check["subject"] == flow and check.get("node") == door:
             facts = (check.get("facts") or {}).get(fqdn)
             if facts:
                 return Endpoint(*place, facts)

@@ -180,15 +180,16 @@ def firewall(topology: Topology, tier: str) -> list[dict[str, Any]]:
 def probes(topology: Topology) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for flow in topology.flows.reachable():
-        for node in topology.tier(str(flow.target)).nodes:
-            names = [r.fqdn for r in topology.records if r.tier == node.tier] if flow.probe == "tls" else []
+        doors = [front.name for front in topology.fronts if front.tier == flow.target]
+        for door in doors or [node.name for node in topology.tier(str(flow.target)).nodes]:
+            names = [r.fqdn for r in topology.records if r.tier == flow.target] if flow.probe == "tls" else []
             found.append(
                 {
                     "kind": "flow",
                     "subject": flow.name,
                     "outcome": "pass",
                     "seen": "answers",
-                    "node": node.name,
+                    "node": door,
                     "expected": "",
                     "facts": {
                         name: {**HANDSHAKE, "fingerprint": str(flow.target), "headers": HEADERS} for name in names

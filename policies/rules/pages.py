@@ -17,7 +17,7 @@ FRAMES = {"'none'", "'self'"}
 
 
 def fronts(model: Model) -> Iterator[Endpoint]:
-    """Where users get the pages: the service's own name on each edge."""
+    """Where users get the pages: the service's own name, at the front or on each edge."""
     return (one for one in handshakes(model) if (one.tier, one.fqdn) == ("edge", model.topology.domain))
 
 
