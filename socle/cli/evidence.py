@@ -68,8 +68,6 @@ def compare(before: Path, after: Path, as_json: bool) -> None:
 
 
 def _word(status: str | None) -> str:
-    words = {
-        "failed": _("not met"), "waived": _("waived"), "unknown": _("unknown"), "passed": _("met"),
-        "stated": _("stated"), "not_applicable": _("not applicable"),
-    }  # fmt: skip
-    return words.get(status, status) if status else "-"
+    from socle.report.dossier import STANDINGS
+
+    return _(STANDINGS[status][1]) if status else "-"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from socle.errors import InputError
+from socle.evidence.seal import verified
 
 FINDINGS = "findings.json"
 # The worse, the higher; a failure that somebody waived is still one, but known.
@@ -35,12 +36,14 @@ class Change:
 
 
 def compared(before: Path, after: Path) -> tuple[Change, ...]:
-    """Of two folders of evidence. Raises InputError where one has no readable findings."""
+    """Of two folders of evidence. Raises as `statuses`."""
     return tuple(_changes(statuses(before), statuses(after)))
 
 
 def statuses(folder: Path) -> Statuses:
-    """What a run said. Raises InputError where there are no readable findings."""
+    """What a run said. Raises InputError where there are no readable findings, VerifyFailed where they are not as they
+    were sealed."""
+    verified(folder)
     file = folder / FINDINGS
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     try:
@@ -60,10 +63,11 @@ def statuses(folder: Path) -> Statuses:
 def _changes(before: Statuses, after: Statuses) -> Iterator[Change]:
     for rule, subject in sorted(before.keys() | after.keys()):
         old, new = (_worst(side.get((rule, subject))) for side in (before, after))
-        if old is None or new is None:
-            kind: Kind = "gone" if new is None else "new"
-            (_status, seen) = new or old or ("", "")
-            yield Change(kind, rule, subject, old and old[0], new and new[0], seen)
+        if new is None:
+            assert old
+            yield Change("gone", rule, subject, old[0], None, old[1])
+        elif old is None:
+            yield Change("new", rule, subject, None, *new)
         elif old[0] != new[0] and (rank := RANKS.get(new[0], 0) - RANKS.get(old[0], 0)):
             yield Change("worse" if rank > 0 else "better", rule, subject, old[0], new[0], new[1])
 

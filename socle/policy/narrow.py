@@ -36,8 +36,7 @@ def _documents(book: Catalogue, name: str) -> set[str]:
     words = {key: re.findall(r"[\w-]{4,}", title.casefold()) for key, title in book.documents.items()}
     if found := {key for key in words if wanted in words[key]}:
         return found
-    known = ", ".join(sorted({one.references[0].partition(":")[0] for one in book.controls.values()}))
-    raise InputError("SOC-3104", "no framework of this name: {name}", hint=known, name=name)
+    raise InputError("SOC-3104", "no framework of this name: {name}", hint=", ".join(book.documents), name=name)
 
 
 def narrowed(result: Assessment, wanted: Collection[str], *, strict: bool = False) -> Assessment:
@@ -54,13 +53,9 @@ def narrowed(result: Assessment, wanted: Collection[str], *, strict: bool = Fals
 
 
 def since(result: Assessment, before: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -> Assessment:
-    """What failed in an earlier run already is told, and blocks no more. `before`: status and text, by rule and
-    subject."""
+    """What failed in an earlier run already, and was seen just so, is told and blocks no more. `before`: status and
+    what was seen, by rule and subject."""
     verdict = result.verdict
-    known = tuple(
-        one
-        for one in verdict.blocking
-        if any(status == "failed" for status, _seen in before.get((one.rule, one.subject), ()))
-    )
+    known = tuple(one for one in verdict.blocking if ("failed", one.seen) in before.get((one.rule, one.subject), ()))
     blocking = tuple(one for one in verdict.blocking if one not in known)
     return replace(result, verdict=replace(verdict, go=not blocking, blocking=blocking, known=known))

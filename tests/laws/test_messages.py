@@ -175,6 +175,7 @@ def values() -> dict[str, Iterable[str]]:
         "cli/cloud.py: one.thing": differences.THINGS,
         "cli/cloud.py: what": draft.UNTOLD,
         "cli/drift.py: STANDINGS[change.before][1]": {words for _mark, words in STANDINGS.values()},
+        "cli/evidence.py: STANDINGS[status][1]": {words for _mark, words in STANDINGS.values()},
         "cli/drift.py: STANDINGS[change.now][1]": {words for _mark, words in STANDINGS.values()},
         "cli/drift.py: one.kind": get_args(live.Kind),
         "cli/explain.py: control.severity": SEVERITIES,

@@ -129,6 +129,7 @@ def findings(folder: Path, **rows: str) -> Path:
     told = [{"rule": rule, "subject": "it", "status": status.removesuffix(" waived"), "seen": "",
              "waiver": "w" if "waived" in status else None} for rule, status in rows.items()]  # fmt: skip
     (folder / "findings.json").write_text(json.dumps(told))
+    seal.seal(folder, {})
     return folder
 
 
@@ -152,5 +153,13 @@ def test_two_runs_are_compared(tmp_path: Path) -> None:
 def test_what_is_no_finding_is_refused(tmp_path: Path, text: str) -> None:
     good, bad = findings(tmp_path / "a"), findings(tmp_path / "b")
     (bad / "findings.json").write_text(text)
+    seal.seal(bad, {})
     with pytest.raises(InputError):
         comparison.compared(good, bad)
+
+
+def test_a_run_that_was_touched_is_compared_with_nothing(tmp_path: Path) -> None:
+    good, touched = findings(tmp_path / "a", A="passed"), findings(tmp_path / "b", A="failed")
+    (touched / "findings.json").write_bytes((good / "findings.json").read_bytes())
+    with pytest.raises(VerifyFailed):
+        comparison.compared(good, touched)

@@ -13,6 +13,7 @@ from socle import assess
 from socle.cli.check import check
 from socle.errors import GateRefused, InputError
 from socle.evidence.comparison import statuses
+from socle.evidence.seal import seal
 from socle.policy.catalogue import catalogue
 from socle.policy.finding import Assessment, Finding
 from socle.policy.gate import gate
@@ -26,9 +27,9 @@ def judged(stack: str = "demo") -> Assessment:
     return assess.assess(intended(stack), assess.BEFORE_APPLY)
 
 
-def failing(result: Assessment, *subjects: str) -> Assessment:
+def failing(result: Assessment, *subjects: str, seen: str = "open") -> Assessment:
     """With a critical failure of each subject more."""
-    more = tuple(Finding("NET-02", "NET-02.plan", "plan", one, Status.FAILED, "open", "closed") for one in subjects)
+    more = tuple(Finding("NET-02", "NET-02.plan", "plan", one, Status.FAILED, seen, "closed") for one in subjects)
     findings = (*result.findings, *more)
     return dataclasses.replace(result, findings=findings, verdict=gate(findings, catalogue().controls))
 
@@ -70,6 +71,7 @@ def test_a_failure_elsewhere_does_not_block_a_part() -> None:
 def evidence_of(result: Assessment, folder: Path) -> Path:
     folder.mkdir()
     (folder / "findings.json").write_text(json.dumps(result.records(), default=str))
+    seal(folder, {})
     return folder
 
 
@@ -77,6 +79,7 @@ def test_only_what_got_worse_blocks(tmp_path: Path) -> None:
     before = statuses(evidence_of(failing(judged(), "edge"), tmp_path / "before"))
     same = since(failing(judged(), "edge"), before).verdict
     assert same.go and [one.subject for one in same.known] == ["edge"] and not same.blocking
+    assert not since(failing(judged(), "edge", seen="open to the world"), before).verdict.go
     worse = since(failing(judged(), "edge", "media"), before).verdict
     assert not worse.go and [one.subject for one in worse.blocking] == ["media"]
 
@@ -89,6 +92,8 @@ def test_the_verb_takes_all_of_it(stack_file, tmp_path: Path) -> None:  # type: 
     folder = tmp_path / "evidence"
     folder.mkdir()
     (folder / "findings.json").write_text(json.dumps(told["findings"]))
+    assert isinstance(CliRunner().invoke(check, [file, "--baseline", str(folder)]).exception, InputError)
+    seal(folder, {})
     again = CliRunner().invoke(check, [file, "--baseline", str(folder)])
     assert again.exit_code == 0, again.output
     assert "FAILED, as in the baseline" in again.output
