@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from socle import content
 from socle.errors import InputError, Mark
@@ -20,19 +20,35 @@ Name = Annotated[str, Field(min_length=3)]
 
 
 class Declared(BaseModel):
-    """One row of such a file."""
+    """One row of such a file. A scope is `stack` or `stack/subject`; * stands for anything."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     control: str
     scope: Annotated[list[str], Field(min_length=1)]
     expires: Day
+    _where: Mark = PrivateAttr(default=Mark("-"))  # until it is placed
+
+    @property
+    def where(self) -> Mark:
+        return self._where
+
+    @property
+    def id(self) -> str:
+        """How reports name it: its control, its file, its line."""
+        return f"{self.control}@{Path(self.where.file).name}:{self.where.line}"
+
+    def concerns(self, stack: str) -> bool:
+        return any(fnmatchcase(stack, scope.partition("/")[0]) for scope in self.scope)
 
 
 class DeclaredFile(BaseModel):
     """A file of them, under one key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Row = TypeVar("Row", bound=Declared)
 
 
 def documents(kind: str) -> Iterator[Document]:
@@ -47,8 +63,18 @@ def documents(kind: str) -> Iterator[Document]:
         yield read(file, content.label(file))
 
 
-def refuse_unknown(document: Document, at: tuple[str, int], one: Declared, names: list[str]) -> None:
-    """Raises InputError on an unknown control or stack: a typo is seen."""
+def placed(
+    rows: Sequence[Row], document: Document, kind: str, known: Sequence[str]
+) -> Iterator[tuple[Row, tuple[str, int]]]:
+    """Each with its path in the document. Raises InputError on an unknown control or stack: a typo is seen."""
+    for index, row in enumerate(rows):
+        at = (kind, index)
+        row._where = document.mark(at)
+        _refuse_unknown(document, at, row, known)
+        yield row, at
+
+
+def _refuse_unknown(document: Document, at: tuple[str, int], one: Declared, names: Sequence[str]) -> None:
     from socle.stack.explain import suggestion
 
     if one.control not in catalogue().controls:
@@ -66,11 +92,6 @@ def refuse_unknown(document: Document, at: tuple[str, int], one: Declared, names
                 "SOC-3102",
                 "no stack has this name: {stack}",
                 where=document.mark((*at, "scope", place)),
-                hint=suggestion(stack, names),
+                hint=suggestion(stack, list(names)),
                 stack=stack,
             )
-
-
-def named(control: str, where: Mark) -> str:
-    """How reports name a row: its control, its file, its line."""
-    return f"{control}@{Path(where.file).name}:{where.line}"

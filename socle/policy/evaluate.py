@@ -14,6 +14,7 @@ from socle.policy.finding import Finding
 from socle.policy.model import Model, subject
 from socle.policy.outcome import Outcome, Phase, Status, not_applicable, shown
 from socle.policy.rule import Rule, RuleFault
+from socle.policy.statement import in_force
 from socle.policy.waiver import Waiver
 
 
@@ -30,7 +31,7 @@ def evaluate(model: Model, rules: Iterable[Rule], phases: Iterable[Phase]) -> tu
 
 def _stated(model: Model) -> Iterator[Finding]:
     """What people say: nobody asks a program whether it is so, only whether it was said, by whom, and until when."""
-    for one in model.statements:
+    for one in in_force(model.statements, model.today):
         holds = one.holds(model.today)
         seen = f"{one.by}, {one.made}: {one.says}" if holds else f"{one.by} said so from {one.made} to {one.expires}"
         yield Finding(

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
-from fnmatch import fnmatchcase
 from typing import Annotated
 
 from pydantic import Field
 
-from socle.errors import InputError, Mark
-from socle.policy.declared import Declared, DeclaredFile, Name, Words, documents, named, refuse_unknown
+from socle.errors import InputError
+from socle.policy.declared import Declared, DeclaredFile, Name, Words, documents, placed
 from socle.stack.model import Day
+from socle.stack.yaml_marks import Document
 
 LONGEST = timedelta(days=366)  # our value: what was true then is looked at again
 
 
-class _Row(Declared):
-    """A scope is a stack's name; * stands for anything."""
+class Statement(Declared):
+    """`document`: where it is shown, and its digest. `by`: a function, not a person's name."""
 
     says: Words
     document: Name
@@ -26,52 +25,39 @@ class _Row(Declared):
     by: Name
     made: Day
 
-
-class StatementFile(DeclaredFile):
-    statements: list[_Row]
-
-
-@dataclass(frozen=True)
-class Statement:
-    """`document`: where it is shown, and its digest. `by`: a function, not a person's name."""
-
-    control: str
-    scope: tuple[str, ...]
-    says: str
-    document: str
-    sha256: str | None
-    by: str
-    made: date
-    expires: date
-    where: Mark
-
-    @property
-    def id(self) -> str:
-        return named(self.control, self.where)
-
     def holds(self, today: date) -> bool:
         return self.made <= today <= self.expires
 
-    def concerns(self, stack: str) -> bool:
-        return any(fnmatchcase(stack, scope) for scope in self.scope)
+
+class StatementFile(DeclaredFile):
+    statements: list[Statement]
 
 
 def load_statements(stack: str, known: Iterable[str]) -> tuple[Statement, ...]:
     """The statements that concern a stack. Raises InputError on an unknown control or stack, and on one that lasts."""
+    found = [one for document in documents("statements") for one in _read(document, [*known, stack])]
+    return tuple(one for one in found if one.concerns(stack))
+
+
+def _read(document: Document, known: list[str]) -> Iterator[Statement]:
     from socle.stack.explain import validate
 
-    found = []
-    for document in documents("statements"):
-        for index, row in enumerate(validate(StatementFile, document, "a file of statements").statements):
-            at = ("statements", index)
-            refuse_unknown(document, at, row, [*known, stack])
-            if not timedelta(0) < row.expires - row.made <= LONGEST:
-                raise InputError(
-                    "SOC-3103",
-                    "a statement holds for a year at most: {made} to {expires}",
-                    where=document.mark((*at, "expires")),
-                    made=row.made,
-                    expires=row.expires,
-                )
-            found.append(Statement(**{**row.model_dump(), "scope": tuple(row.scope)}, where=document.mark(at)))
-    return tuple(one for one in found if one.concerns(stack))
+    rows = validate(StatementFile, document, "a file of statements").statements
+    for row, at in placed(rows, document, "statements", known):
+        if not timedelta(0) < row.expires - row.made <= LONGEST:
+            raise InputError(
+                "SOC-3103",
+                "a statement holds for a year at most: {made} to {expires}",
+                where=document.mark((*at, "expires")),
+                made=row.made,
+                expires=row.expires,
+            )
+        yield row
+
+
+def in_force(statements: Iterable[Statement], today: date) -> tuple[Statement, ...]:
+    """One of each control: the latest that holds, else the latest. Who renews one leaves the old one where it is."""
+    found: dict[str, Statement] = {}
+    for one in sorted(statements, key=lambda one: (one.holds(today), one.made)):
+        found[one.control] = one
+    return tuple(found.values())

@@ -3,54 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 
-from socle.errors import InputError, Mark
-from socle.policy.declared import Declared, DeclaredFile, Name, Words, documents, named, refuse_unknown
+from socle.errors import InputError
+from socle.policy.declared import Declared, DeclaredFile, Name, Words, documents, placed
 from socle.stack.yaml_marks import Document
 
 
-class _Row(Declared):
-    """A scope is `stack` or `stack/subject`; * stands for anything."""
+class Waiver(Declared):
+    """`owner` and `approver`: functions, and not the same."""
 
     reason: Words
     compensation: Words
     owner: Name
     approver: Name
 
-
-class WaiverFile(DeclaredFile):
-    waivers: list[_Row]
-
-
-@dataclass(frozen=True)
-class Waiver:
-    control: str
-    scope: tuple[str, ...]
-    reason: str
-    compensation: str
-    owner: str
-    approver: str
-    expires: date
-    where: Mark
-
-    @property
-    def id(self) -> str:
-        return named(self.control, self.where)
-
     def expired(self, today: date) -> bool:
         return today > self.expires
-
-    def concerns(self, stack: str) -> bool:
-        return any(fnmatchcase(stack, scope.partition("/")[0]) for scope in self.scope)
 
     def covers(self, control: str, stack: str, subject: str) -> bool:
         return control == self.control and any(
             fnmatchcase(stack, name) and fnmatchcase(subject, rest or "*")
             for name, _, rest in (scope.partition("/") for scope in self.scope)
         )
+
+
+class WaiverFile(DeclaredFile):
+    waivers: list[Waiver]
 
 
 def load_waivers(stack: str, known: Iterable[str]) -> tuple[Waiver, ...]:
@@ -63,10 +43,8 @@ def read(document: Document, known: list[str]) -> list[Waiver]:
     """Raises InputError on an unknown control or stack, one for whatever stack there is, or approved by its owner."""
     from socle.stack.explain import validate
 
-    found = []
-    for index, row in enumerate(validate(WaiverFile, document, "a waiver file").waivers):
-        at = ("waivers", index)
-        refuse_unknown(document, at, row, known)
+    rows = validate(WaiverFile, document, "a waiver file").waivers
+    for row, at in placed(rows, document, "waivers", known):
         for place, scope in enumerate(row.scope):
             if not scope.partition("/")[0].strip("*"):
                 where = document.mark((*at, "scope", place))
@@ -78,5 +56,4 @@ def read(document: Document, known: list[str]) -> list[Waiver]:
             raise InputError(
                 "SOC-3105", "nobody approves a waiver of their own: {name}", where=where, name=row.approver
             )
-        found.append(Waiver(**{**row.model_dump(), "scope": tuple(row.scope)}, where=document.mark(at)))
-    return found
+    return rows

@@ -16,6 +16,7 @@ from socle.policy.catalogue import SEVERITIES, Catalogue, Control, catalogue
 from socle.policy.finding import Assessment, Finding, Judgement
 from socle.policy.model import Model
 from socle.policy.outcome import PHASES
+from socle.policy.statement import in_force
 from socle.report.coverage import coverage
 from socle.topology.flows import End, PublicOf
 from socle.topology.tiers import without_role
@@ -134,7 +135,7 @@ def _values(result: Assessment, model: Model, language: str, say: Callable[[str]
         "verified": (model.probes or {}).get("started"),
         "families": book.families,
         "signed": [row for row in rows if "process" in row.judgement.phases],
-        "stated": {one.control: one for one in model.statements if one.holds(model.today)},
+        "stated": {one.control: one for one in in_force(model.statements, model.today) if one.holds(model.today)},
         "text": lambda control: control.text(language),
         "lab": model.loaded.cloud.embedded,
         "stand_ins": model.loaded.release.stand_ins(tier.name for tier in model.topology.tiers),

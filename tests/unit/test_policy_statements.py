@@ -70,6 +70,13 @@ def test_one_that_ended_or_is_of_tomorrow_is_unknown(stated: Stated) -> None:
     assert standing(BY_PEOPLE_ALONE, None, stated(made="2026-11-25")) == "unknown"
 
 
+def test_who_renews_one_leaves_the_old_one_where_it_is(stated: Stated) -> None:
+    old, new = stated(made="2026-01-01", expires="2026-06-30"), stated()
+    for both in ((*old, *new), (*new, *old)):
+        assert standing(BY_PEOPLE_ALONE, None, both) == "stated"
+    assert standing(BY_PEOPLE_ALONE, None, old) == "unknown"
+
+
 def test_it_settles_what_a_rule_left_to_people_and_hides_no_failure(stated: Stated) -> None:
     open_ = unknown("not seen", settled_in="process")
     assert standing("GOV-01", open_, ()) == "unknown"
