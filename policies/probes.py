@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,13 +62,18 @@ def _endpoint(model: Model, flow: str, place: tuple[str, str, str]) -> Endpoint:
 
 def answered(**values: Any) -> Mutation:
     """A mutation: the first TLS endpoint answered otherwise."""
+    return spoiled(lambda facts: facts.update(values))
 
-    def change(probes: dict[str, Any]) -> None:
-        for check in probes["checks"]:
-            for facts in check.get("facts", {}).values():
-                if isinstance(facts, dict) and "cipher" in facts:
-                    facts.update(values)
-                    return
-        raise LookupError("no TLS endpoint was probed")
 
-    return in_probes(change)
+def spoiled(change: Callable[[dict[str, Any]], None], *, of: str = "cipher", everywhere: bool = False) -> Mutation:
+    """A mutation: what was seen of the first TLS endpoint that has a fact, or of all of them, is changed."""
+
+    def apply(probes: dict[str, Any]) -> None:
+        facts = (one for check in probes["checks"] for one in check.get("facts", {}).values())
+        found = [one for one in facts if isinstance(one, dict) and one.get(of)]
+        if not found:
+            raise LookupError(f"no TLS endpoint was probed for its {of}")
+        for one in found if everywhere else found[:1]:
+            change(one)
+
+    return in_probes(apply)

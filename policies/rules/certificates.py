@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from datetime import datetime
-from typing import Any
 
 from policies import targets
-from policies.probes import Endpoint, answered, handshakes
+from policies.probes import Endpoint, answered, handshakes, spoiled
 from policies.territory import EU
 from socle.policy.model import Model
-from socle.policy.mutation import Mutation, in_file, in_probes
+from socle.policy.mutation import in_file
 from socle.policy.outcome import Outcome, failed, judged, unknown
 from socle.policy.rule import rule
 
@@ -24,7 +23,7 @@ CLIENT = "1.3.6.1.5.5.7.3.2"
 
 
 @rule("TLS-06", phase="runtime", on=handshakes, broken_by=answered(key="RSA 1024", signature="sha256", days=90))
-def certificates_are_strong(endpoint: Any, _model: Model) -> Outcome:
+def certificates_are_strong(endpoint: Endpoint, _model: Model) -> Outcome:
     wanted = f"SHA-2, at most {LONGEST_CERTIFICATE} days, RSA 2048 or ECDSA 256 at least"
     key, signature, days = (endpoint.get(name) for name in ("key", "signature", "days"))
     if not (key and signature and days):
@@ -48,17 +47,10 @@ def certificates_are_for_servers(endpoint: Endpoint, _model: Model) -> Outcome:
     return judged(not strange and not missing, [*missing, *strange] or seen, wanted)
 
 
-def _one_certificate_everywhere() -> Mutation:
-    def change(probes: dict[str, Any]) -> None:
-        for check in probes["checks"]:
-            for facts in check.get("facts", {}).values():
-                if isinstance(facts, dict) and "cipher" in facts:
-                    facts["fingerprint"] = "00" * 32
-
-    return in_probes(change)
+_ONE_EVERYWHERE = spoiled(lambda facts: facts.update(fingerprint="00" * 32), everywhere=True)
 
 
-@rule("TLS-08", phase="runtime", on=targets.stack, broken_by=_one_certificate_everywhere())
+@rule("TLS-08", phase="runtime", on=targets.stack, broken_by=_ONE_EVERYWHERE)
 def services_have_their_own_certificates(_stack: targets.Whole, model: Model) -> Outcome:
     """Nodes that answer to the same names are one service, and may share one."""
     wanted = "no certificate, and so no key, at two services"
@@ -100,7 +92,7 @@ def a_declared_authority(_stack: targets.Whole, model: Model) -> Outcome:
 
 
 @rule("TLS-10", phase="runtime", on=handshakes, broken_by=answered(issuer="C=US, O=Let's Encrypt, CN=R3"))
-def issued_by_a_declared_authority(endpoint: Any, model: Model) -> Outcome:
+def issued_by_a_declared_authority(endpoint: Endpoint, model: Model) -> Outcome:
     wanted = "an issuer that the ministry declares"
     issuer = endpoint.get("issuer")
     if not issuer:
@@ -116,7 +108,7 @@ def issued_by_a_declared_authority(endpoint: Any, model: Model) -> Outcome:
 
 
 @rule("TLS-11", phase="runtime", on=handshakes, broken_by=answered(not_after="2020-01-01T00:00:00+00:00"))
-def certificates_last(endpoint: Any, model: Model) -> Outcome:
+def certificates_last(endpoint: Endpoint, model: Model) -> Outcome:
     wanted = f"more than {RENEW_BEFORE} days left"
     until = endpoint.get("not_after")
     if not until:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from policies import targets
+from policies import matrix, targets
 from policies.formats import base_chain, first, last, nft_chains, pairs
 from policies.probes import checks
 from socle.policy.model import Facts, File, Model
@@ -16,7 +16,6 @@ from socle.topology.openings import openings
 
 NFT = targets.file_of_every_tier("nftables.conf")
 SSHD = targets.file_of_every_tier("00-socle.conf")
-ANYWHERE = "0.0.0.0/0"
 CONFINED = {"NoNewPrivileges": ("yes",), "ProtectSystem": ("strict", "full"), "ProtectHome": ("yes",),
             "PrivateDevices": ("yes",), "ProtectKernelTunables": ("yes",), "ProtectKernelModules": ("yes",),
             "RestrictNamespaces": ("yes",), "SystemCallArchitectures": ("native",)}  # fmt: skip
@@ -107,10 +106,8 @@ def _firewall_problems(file: File, model: Model) -> Iterator[str]:
 
 def _datagrams(model: Model, tier: str) -> list[str]:
     """Ports of UDP to which anybody may send."""
-    found = openings(model.topology, tier)
-    return [
-        one.ports for one in found if one.direction == "ingress" and one.protocol == "udp" and one.remote == ANYWHERE
-    ]
+    found = (one for one in openings(model.topology, tier) if one.remote in matrix.WORLD)
+    return sorted({one.ports for one in found if one.direction == "ingress" and one.protocol == "udp"})
 
 
 def files_of_open_datagrams(model: Model) -> Iterator[File]:

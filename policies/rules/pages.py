@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
-from policies.probes import Endpoint, handshakes
+from policies.probes import Endpoint, handshakes, spoiled
 from policies.rules.tls import YEAR, age
 from socle.policy.model import Model
-from socle.policy.mutation import Mutation, in_probes
+from socle.policy.mutation import Mutation
 from socle.policy.outcome import Outcome, judged, unknown
 from socle.policy.rule import rule
 
@@ -24,15 +23,7 @@ def fronts(model: Model) -> Iterator[Endpoint]:
 def _header(name: str, value: str | None) -> Mutation:
     """A mutation: the first front says something else, or nothing."""
 
-    def change(probes: dict[str, Any]) -> None:
-        for check in probes["checks"]:
-            for facts in check.get("facts", {}).values():
-                if isinstance(facts, dict) and facts.get("headers"):
-                    facts["headers"] = {**facts["headers"], name: value or ""}
-                    return
-        raise LookupError("no headers were read")
-
-    return in_probes(change)
+    return spoiled(lambda facts: facts.update(headers={**facts["headers"], name: value or ""}), of="headers")
 
 
 def _read(endpoint: Endpoint, wanted: str, good: Callable[[Mapping[str, str]], list[str]]) -> Outcome:
