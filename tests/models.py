@@ -172,14 +172,18 @@ def collected(topology: Topology) -> dict[str, Any]:
 
 
 def firewall(topology: Topology, tier: str) -> list[dict[str, Any]]:
-    chains = [{"chain": {"name": hook, "hook": hook, "policy": "drop"}} for hook in ("input", "forward", "output")]
-    names = dict.fromkeys(one.flow for one in openings(topology, tier))
+    """Also what is on some nodes alone: a chain of what is not tracked, and ICMP of neighbours and of long packets."""
+    hooks = ("input", "forward", "output")
+    chains = [{"chain": {"name": hook, "hook": hook, "prio": 0, "policy": "drop"}} for hook in hooks]
+    chains.append({"chain": {"name": "untracked-out", "hook": "output", "prio": -300, "policy": "accept"}})
+    names = dict.fromkeys([*(one.flow for one in openings(topology, tier)), "neighbours", "packets too big"])
     return [*chains, *({"rule": {"comment": name, "expr": [{"accept": None}]}} for name in names)]
 
 
 def probes(topology: Topology) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for flow in topology.flows.reachable():
+        pages = {"headers": HEADERS} if flow.target == "edge" else {}  # as the probe asks for them
         doors = [front.name for front in topology.fronts if front.tier == flow.target]
         for door in doors or [node.name for node in topology.tier(str(flow.target)).nodes]:
             names = [r.fqdn for r in topology.records if r.tier == flow.target] if flow.probe == "tls" else []
@@ -191,9 +195,7 @@ def probes(topology: Topology) -> list[dict[str, Any]]:
                     "seen": "answers",
                     "node": door,
                     "expected": "",
-                    "facts": {
-                        name: {**HANDSHAKE, "fingerprint": str(flow.target), "headers": HEADERS} for name in names
-                    },
+                    "facts": {name: {**HANDSHAKE, "fingerprint": str(flow.target), **pages} for name in names},
                 }
             )
     for node in topology.nodes:

@@ -114,8 +114,7 @@ def _values(result: Assessment, model: Model, language: str, say: Callable[[str]
         "cloud": model.loaded.cloud,
         "release": model.loaded.release,
         "phases": PHASES,
-        "standings": [name for name in STANDINGS if name != "statement"],
-        "standings_all": list(STANDINGS),
+        "standings": list(STANDINGS),
         "counts": Counter(row.judgement.standing for row in rows),
         "sections": [
             (book.sections[name], list(group)) for name, group in groupby(rows, key=lambda row: row.control.section)
