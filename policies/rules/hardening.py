@@ -11,6 +11,7 @@ from typing import Any
 
 from policies import targets
 from policies.formats import first, pairs
+from policies.judges import settings
 from socle.policy.model import Facts, File, Model
 from socle.policy.mutation import Mutation, in_facts, in_file
 from socle.policy.outcome import Outcome, failed, judged, not_applicable, unknown
@@ -94,15 +95,6 @@ def files_of_enhanced(ending: str) -> Callable[[Model], Iterable[File]]:
     return lambda model: (model.file(tier.name, ending) for tier in model.topology.tiers if tier.level == "enhanced")
 
 
-def _lines(file: File, wanted: Mapping[str, str], separator: str | None = None) -> Outcome:
-    if file.text is None:
-        return failed("not rendered", wanted)
-    found = pairs(file.text, separator)
-    wrong = [f"{key} {first(found, key.lower()) or 'unset'}" for key, value in wanted.items()
-             if first(found, key.lower()) != value]  # fmt: skip
-    return judged(not wrong, wrong or "as wanted", wanted)
-
-
 # --- kernel ----------------------------------------------------------------------------------------------------------
 
 
@@ -173,7 +165,7 @@ def folders_of_data_run_nothing(facts: Facts, _model: Model) -> Outcome:
     broken_by=in_file("edge", "faillock.conf", r"^deny = 3$", "deny = 30"),
 )
 def wrong_passwords_close_an_account(file: File, _model: Model) -> Outcome:
-    return _lines(file, {"deny": "3", "fail_interval": "900", "unlock_time": "900"}, "=")
+    return settings(file, {"deny": "3", "fail_interval": "900", "unlock_time": "900"}, "=")
 
 
 @rule(

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from policies import matrix, targets
-from policies.formats import base_chain, first, last, nft_chains, pairs
+from policies.formats import base_chain, first, nft_chains, pairs
+from policies.judges import settings
 from policies.probes import checks
 from socle.policy.model import Facts, File, Model
 from socle.policy.mutation import Mutation, in_facts, in_file, in_probes
@@ -16,9 +17,9 @@ from socle.topology.openings import openings
 
 NFT = targets.file_of_every_tier("nftables.conf")
 SSHD = targets.file_of_every_tier("00-socle.conf")
-CONFINED = {"NoNewPrivileges": ("yes",), "ProtectSystem": ("strict", "full"), "ProtectHome": ("yes",),
-            "PrivateDevices": ("yes",), "ProtectKernelTunables": ("yes",), "ProtectKernelModules": ("yes",),
-            "RestrictNamespaces": ("yes",), "SystemCallArchitectures": ("native",)}  # fmt: skip
+CONFINED = {"NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateDevices": "yes",
+            "ProtectKernelTunables": "yes", "ProtectKernelModules": "yes", "RestrictNamespaces": "yes",
+            "SystemCallArchitectures": "native"}  # fmt: skip
 SYSCTL = {"kernel.dmesg_restrict": "1", "kernel.kptr_restrict": "2", "kernel.randomize_va_space": "2",
           "kernel.sysrq": "0", "kernel.unprivileged_bpf_disabled": "1"}  # fmt: skip
 
@@ -144,10 +145,7 @@ def _rules(file: File, hook: str) -> tuple[str, ...]:
 )
 def exposed_services_are_confined(file: File, _model: Model) -> Outcome:
     """LiveKit, the third one that users reach, is a container: CTR-03 to CTR-06."""
-    wanted = ", ".join(f"{name}={' or '.join(values)}" for name, values in CONFINED.items())
-    found = pairs(file.text or "", "=")
-    loose = [name for name, values in CONFINED.items() if last(found, name.lower()) not in values]
-    return judged(not loose, [f"{name} is not so" for name in loose] or "confined", wanted)
+    return settings(file, CONFINED, "=")
 
 
 @rule(
