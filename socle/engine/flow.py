@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import replace as replaced
@@ -122,11 +122,25 @@ def touches_anything(seen: deploy.Preview) -> bool:
 
 
 def apply(ready: Ready, deployment: Mapping[str, Any], made: plan.Plan) -> None:
+    """What was planned. Instances that met on one host are made anew at once, and only once."""
+    nodes = {node.name for tier in ready.case.topology.tiers for node in tier.nodes}
+    try:
+        _apply(ready, deployment, made, nodes)
+    except CloudError:
+        # a node that was to be replaced may be so already: it is not replaced a second time unasked
+        if made.replace or not (names := stillborn.met(ready.cloud, nodes)):
+            raise
+        say(_("put on one host in the same moment, made anew: {names}").format(names=", ".join(names)))
+        deployment = recovered(ready)
+        again, _seen = planned(ready, deployment)
+        _apply(ready, deployment, again, nodes)
+
+
+def _apply(ready: Ready, deployment: Mapping[str, Any], made: plan.Plan, nodes: Collection[str]) -> None:
     forced = deploy.instances_named(deployment, made.replace)
     try:
         deploy.apply(ready.stack, made.engine_plan, say, ready.loaded.stack.cloud, forced)
     except CloudError as error:
-        nodes = {node.name for tier in ready.case.topology.tiers for node in tier.nodes}
         raise stillborn.explained(error, ready.cloud, nodes) from None
 
 

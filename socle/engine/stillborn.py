@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 SAID = 300  # characters of the cloud's own words that are repeated
+MET = "instance group policy was violated"  # Nova's words (nova/compute/manager.py): made at once, on one host
 
 
 def stillborn(cloud: Connection, names: Collection[str]) -> dict[str, str]:
@@ -25,6 +26,15 @@ def stillborn(cloud: Connection, names: Collection[str]) -> dict[str, str]:
         for server in cloud.compute.servers(status="ERROR")
         if server.name in names and not server.launched_at
     }
+
+
+def met(cloud: Connection, names: Collection[str]) -> list[str]:
+    """Those that never ran because members of their server group were put on one host in the same moment.
+
+    Nova chooses a host for each by itself, sees the clash on that host only, and may turn both away."""
+    with suppress(CloudError), access.cloud_errors():  # the cloud may be what failed
+        return sorted(name for name, reason in stillborn(cloud, names).items() if MET in reason)
+    return []
 
 
 def explained(error: CloudError, cloud: Connection, names: Collection[str]) -> CloudError:

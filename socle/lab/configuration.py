@@ -185,7 +185,8 @@ class Files(Common):
             "conductor": {"workers": 1},
             # hosts are mapped into the cell by this; until then the first server is "No valid host"
             "scheduler": {"workers": 1, "discover_hosts_in_cells_interval": 3, "max_attempts": 3},
-            "filter_scheduler": {"enabled_filters": ",".join(filters)},
+            # equal hosts in a random order: two members of a server group made at once seldom meet on one
+            "filter_scheduler": {"enabled_filters": ",".join(filters), "shuffle_best_same_weighed_hosts": True},
             "quota": {"driver": "nova.quota.DbQuotaDriver"},
             "vnc": {"enabled": False},
             "cache": {"enabled": False},

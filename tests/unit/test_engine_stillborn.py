@@ -7,7 +7,7 @@ from typing import Any
 
 from openstack.exceptions import SDKException
 
-from socle.engine.stillborn import explained, stillborn
+from socle.engine.stillborn import explained, met, stillborn
 from socle.errors import CloudError
 
 NODES = {"demo-media-1", "demo-media-2", "demo-turn-1"}
@@ -50,3 +50,9 @@ def test_an_error_says_what_the_cloud_says() -> None:
 
 def test_a_cloud_that_does_not_answer_leaves_the_error_as_it_is() -> None:
     assert explained(CloudError("SOC-4106", "stopped", hint="why"), cloud(fails=True), NODES).hint == "why"
+
+
+def test_only_those_that_met_on_one_host_are_told_apart() -> None:
+    clash = {"message": "Exhausted all hosts. Last exception: Anti-affinity instance group policy was violated"}
+    assert met(cloud(ONE, server("demo-turn-1", fault=clash)), NODES) == ["demo-turn-1"]
+    assert met(cloud(fails=True), NODES) == []
