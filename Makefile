@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CHECKOV := .venv-checkov
+VALIDATORS := .venv-validators
 unexport PYTHONDONTWRITEBYTECODE # else each process compiles the tests and the tool anew
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: demo test check lint types unit laws lab-test nightly bench docs setup checkov auditors browser lock clean help
+.PHONY: demo test check lint types unit laws lab-test nightly bench docs setup checkov validators auditors browser lock clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -41,12 +42,18 @@ auditors:
 	@command -v testssl >/dev/null || \
 	  { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends testssl.sh; }
 
-# checkov, for `socle check --second-opinion`: an environment of its own, since it clashes with Pulumi's.
+# checkov, for `socle check --second-opinion`: it clashes with Pulumi's packages.
 checkov: $(CHECKOV)/.ready
 
-$(CHECKOV)/.ready: requirements-checkov.lock
-	$(PYTHON) -m venv $(CHECKOV)
-	$(CHECKOV)/bin/python -m pip install --quiet --require-hashes -r requirements-checkov.lock
+# What says whether the files for auditors are what they claim to be: trestle for OSCAL, Microsoft's Multitool for SARIF.
+validators: $(VALIDATORS)/.ready
+	@command -v npm >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends npm; }
+	@test -e $(VALIDATORS)/node_modules || npm install --silent --no-save --prefix $(VALIDATORS) @microsoft/sarif-multitool@5.7.0
+
+# An environment of its own.
+.venv-%/.ready: requirements-%.lock
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --require-hashes -r $<
 	@touch $@
 
 # --- the main job ----------------------------------------------------------------------------------------------------
@@ -82,7 +89,7 @@ lab-test: setup browser
 	@$(BIN)/python -m socle.engine.build & engine=$$!; $(BIN)/socle lab up --for demo && wait $$engine
 	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q -m "not nightly" tests/lab
 
-nightly: test auditors
+nightly: test auditors validators
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -q -n 2 tests/laws/test_generated_files.py tests/laws/test_sizing.py
 	SOCLE_REQUIRE_LAB=1 $(BIN)/pytest -q -m nightly tests/lab
 	$(BIN)/pytest -q tests/integration
@@ -96,12 +103,13 @@ docs: setup
 	$(BIN)/python -m socle.topology.sizing.page
 
 clean:
-	rm -rf $(VENV) $(CHECKOV) dist build dossier
+	rm -rf $(VENV) $(CHECKOV) $(VALIDATORS) dist build dossier
 
 # After a change of dependencies. The lock names no package index: each machine uses its own.
 lock: setup
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group checkov --generate-hashes --no-emit-index-url \
-	  --custom-compile-command 'make lock' -o requirements-checkov.lock
+	for group in checkov validators; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group $$group --generate-hashes \
+	    --no-emit-index-url --custom-compile-command 'make lock' -o requirements-$$group.lock; done

@@ -18,15 +18,29 @@ if TYPE_CHECKING:
 
 Answer = Callable[[str], "Assessment | Conclusion"]
 COLLECTED = 50  # stacks between two looks for garbage: a capture leaves some megabytes of it
+# option: the module of socle.report that writes it, and its help
+FORMATS = {
+    "sarif": ("sarif", "Write a SARIF 2.1.0 file"),
+    "junit": ("junit", "Write a JUnit XML file"),
+    "gitlab": ("gitlab", "Write a GitLab code-quality file"),
+    "gitlab-sast": ("gitlab_sast", "Write a GitLab SAST file"),
+    "oscal": ("oscal", "Write OSCAL assessment results"),
+    "csv": ("table", "Write a CSV file, a line per finding"),
+}
+
+
+def _formats(command: Callable[..., None]) -> Callable[..., None]:
+    kind = click.Path(path_type=Path, dir_okay=False)
+    for option, (_module, words) in reversed(FORMATS.items()):
+        command = click.option(f"--{option}", type=kind, help=words)(command)
+    return command
 
 
 @click.command()
 @click.argument("stacks", metavar="STACK...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Every stack file of stacks/, or of the folder SOCLE_STACKS")
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON on standard output")
-@click.option("--sarif", type=click.Path(path_type=Path, dir_okay=False), help="Write a SARIF 2.1.0 file")
-@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a JUnit XML file")
-@click.option("--gitlab", type=click.Path(path_type=Path, dir_okay=False), help="Write a GitLab code-quality file")
+@_formats
 @click.option("--framework", multiple=True, metavar="NAME", help="Only controls that transpose it: SNC, secnumcloud")
 @click.option("--owner", multiple=True, type=click.Choice(["customer", "shared", "provider"]), help="Only this party's")
 @click.option(
@@ -35,19 +49,19 @@ COLLECTED = 50  # stacks between two looks for garbage: a capture leaves some me
     help="Evidence of an earlier run: what failed in it already blocks no more",
 )
 @click.option("--strict", is_flag=True, help="Medium and low controls block too")
+@click.option("--watch", is_flag=True, help="Judge again whenever a file changes, until interrupted")
 @click.option("--second-opinion", is_flag=True, help="Ask checkov as well, which must be installed")
 def check(
     stacks: tuple[str, ...],
     every: bool,
     as_json: bool,
-    sarif: Path | None,
-    junit: Path | None,
-    gitlab: Path | None,
     framework: tuple[str, ...],
     owner: tuple[str, ...],
     baseline: Path | None,
     strict: bool,
+    watch: bool,
     second_opinion: bool,
+    **files: Path | None,
 ) -> None:
     """Judge stacks before anything exists: no cloud, no engine, no root.
 
@@ -57,37 +71,80 @@ def check(
     import os
 
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins reads every package installed
-    gc.disable()  # a short process: collecting costs more than it frees
-    from socle.check_cache import Memory
-
     names = _names(stacks, every)
-    formats = [(file, kind) for file, kind in ((sarif, "sarif"), (junit, "junit"), (gitlab, "gitlab")) if file]
-    memory = Memory(strict=strict)
-    answer: Answer = memory.assessment if formats or as_json else memory.conclusion
-    if framework or owner or baseline:
-        answer = _narrowed(memory.assessment, framework, owner, baseline, strict=strict)
-    if len(names) == 1 and not every:
-        result = answer(names[0])
-        _write(formats, [result])
-        if as_json:
-            _print_json(_plain(result))
+    formats = [(file, module) for option, (module, _) in FORMATS.items() if (file := files[option.replace("-", "_")])]
+
+    def judge() -> None:
+        from socle.check_cache import Memory
+
+        memory = Memory(strict=strict)
+        answer: Answer = memory.assessment if formats or as_json else memory.conclusion
+        if framework or owner or baseline:
+            answer = _narrowed(memory.assessment, framework, owner, baseline, strict=strict)
+        if len(names) == 1 and not every:
+            _one(names[0], answer, formats, as_json=as_json, second_opinion=second_opinion)
         else:
-            _print(result)
-        if second_opinion:
-            _ask_checkov(names[0])
-        if not result.verdict.go:
-            _refused(result)
-        return
-    seen = list(_each(names, answer, quiet=as_json, second_opinion=second_opinion))
+            _many(names, answer, formats, as_json=as_json, second_opinion=second_opinion)
+
+    if watch:
+        _watch(names, judge)
+    else:
+        gc.disable()  # a short process: collecting costs more than it frees
+        judge()
+
+
+def _one(
+    name: str, answer: Callable[[str], Any], formats: Sequence[tuple[Path, str]], *, as_json: bool, second_opinion: bool
+) -> None:
+    result = answer(name)
+    _write(formats, [result])
+    if as_json:
+        from socle.report import plain
+
+        _print_json(plain.answer(result))
+    else:
+        _print(result)
+    if second_opinion:
+        _ask_checkov(name)
+    if not result.verdict.go:
+        _refused(result)
+
+
+def _many(
+    names: Sequence[str], answer: Answer, formats: Sequence[tuple[Path, str]], *, as_json: bool, second_opinion: bool
+) -> None:
+    seen: list[Any] = list(_each(names, answer, quiet=as_json, second_opinion=second_opinion))
     judged = [one for one in seen if not isinstance(one, SocleError)]
     _write(formats, judged)
     if as_json:
-        _print_json([_failure(name, one) if isinstance(one, SocleError) else _plain(one)
+        from socle.report import plain
+
+        _print_json([plain.failure(name, one) if isinstance(one, SocleError) else plain.answer(one)
                      for name, one in zip(names, seen, strict=True)])  # fmt: skip
     else:
         click.echo("\n" + _sum(judged, [n for n, one in zip(names, seen, strict=True) if isinstance(one, SocleError)]))
     if gravest := _gravest(seen):
         sys.exit(gravest)  # each was told in its place: no error of its own is left to print
+
+
+def _watch(names: Sequence[str], judge: Callable[[], None]) -> None:
+    """A refusal or a mistake in a file is told, and the next change waited for. Ends with the interruption."""
+    from contextlib import suppress
+
+    from socle import content
+    from socle.cli.watching import changes
+
+    beside = [Path(name).parent for name in names if Path(name).is_file()]
+    with suppress(KeyboardInterrupt):
+        for _round in changes([*beside, *content.search_path()]):
+            click.clear()  # nothing, where no terminal reads
+            try:
+                judge()
+            except SocleError as error:
+                click.echo("\n".join(error.lines()), err=True)
+            except SystemExit:
+                pass  # the exit code of several stacks: each was told in its place
+            click.echo(_("waiting for a change; Ctrl-C ends"), err=True)
 
 
 def _narrowed(
@@ -161,24 +218,6 @@ def _gravest(seen: Sequence[Conclusion | SocleError]) -> int:
     return GateRefused.exit_code if refused else 0
 
 
-def _plain(result: Any) -> dict[str, object]:
-    return {
-        "stack": result.stack,
-        "go": result.verdict.go,
-        "tool": result.tool,
-        "day": result.day,
-        "digest": result.digest,
-        "phases": list(result.phases),
-        "rules_run": result.rules_run,
-        "controls": {j.control: {"standing": j.standing, **j.phases} for j in result.judgements},
-        "findings": result.records(),
-    }
-
-
-def _failure(name: str, error: SocleError) -> dict[str, object]:
-    return {"stack": name, "go": False, "error": error.code, "lines": error.lines()}
-
-
 def _print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
@@ -190,9 +229,10 @@ def _print(result: Conclusion) -> None:
 
 
 def _write(formats: Sequence[tuple[Path, str]], results: Sequence[Any]) -> None:
+    """Nothing, where nothing could be judged: an empty file would say that nothing was found."""
     import importlib
 
-    for file, kind in formats:
+    for file, kind in formats if results else ():
         text: str = importlib.import_module(f"socle.report.{kind}").text(*results)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from socle.errors import InputError
 from socle.messages import _, language
+
+if TYPE_CHECKING:
+    from socle.policy.rule import Rule
 
 
 @click.command()
@@ -38,7 +44,7 @@ def _control(code: str) -> list[str]:
     if control is None:
         hint = _likely(code, list(book.controls))
         raise InputError("SOC-3005", _("no such control or code: {code}").format(code=code), hint=hint)
-    judged = [one.phase for one in rules() if one.control == code]
+    judged = {one.phase: one for one in rules() if one.control == code}
     rows = {
         _("severity"): _(control.severity),
         _("owner"): {"C": _("customer"), "S": _("shared with the provider"), "P": _("provider")}[control.owner],
@@ -53,7 +59,16 @@ def _control(code: str) -> list[str]:
     for name, text in rows.items():
         if text:
             lines += _wrapped(_("{name}: {text}").format(name=name, text=text))
-    return lines
+    rows = {phase: _place(judged[phase]) for phase in PHASES if phase in judged}
+    width = max(map(len, rows), default=0)
+    return [*lines, "", *(f"{phase:{width}}  {place}" for phase, place in rows.items())] if rows else lines
+
+
+def _place(rule: Rule) -> str:
+    """Where the rule is written: what it takes for good and for bad is read there."""
+    code = rule.judge.__code__
+    file = Path(code.co_filename)
+    return f"{Path(*file.parts[-3:])}:{code.co_firstlineno} {rule.name}"
 
 
 def _likely(code: str, known: list[str]) -> str:

@@ -135,8 +135,3 @@ class Assessment(Conclusion):
 
     def of(self, control: str) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.control == control)
-
-    def records(self) -> list[dict[str, Any]]:
-        """Findings, each with the tool, the day and the digest of its evidence."""
-        run = {"stack": self.stack, "tool": self.tool, "day": self.day, "digest": self.digest}
-        return [{**finding.record(), **run} for finding in self.findings]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -67,16 +67,18 @@ def write(
 ) -> Path:
     """Writes `index.html` and the machine-readable files beside it, and seals them; gives the page's path."""
     from socle.evidence.seal import seal
-    from socle.report import ciso_assistant, junit, sarif
+    from socle.report import ciso_assistant, junit, oscal, plain, sarif, table
 
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"
     page.write_text(html(result, model, language=language), encoding="utf-8")
-    findings = json.dumps(result.records(), indent=1, ensure_ascii=False)
+    findings = json.dumps([asdict(one) for one in plain.records(result)], indent=1, ensure_ascii=False)
     for name, text in (
         ("findings.json", findings),
         ("findings.sarif", sarif.text(result)),
         ("findings.junit.xml", junit.text(result)),
+        ("findings.csv", table.text(result)),
+        ("assessment-results.oscal.json", oscal.text(result)),
         ("ciso-assistant.csv", ciso_assistant.text(result)),
     ):
         (folder / name).write_text(text, encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from socle.cli.check import check
+from socle.cli.check import FORMATS, check
 from socle.errors import GateRefused, InputError
 from tests.conftest import GOOD
 
@@ -115,3 +115,16 @@ def test_formats_hold_every_stack_and_tell_them_apart(folder: Folder, tmp_path: 
     rows = json.loads(files["gitlab"].read_text())
     failures = [f for findings in alone.values() for f in findings if f["status"] == "failed" and not f["waiver"]]
     assert len(rows) == len(failures) == len({row["fingerprint"] for row in rows})
+
+
+@pytest.mark.parametrize("option", FORMATS)
+def test_each_format_is_written_of_all_that_was_judged_and_of_nothing_it_is_not(
+    folder: Folder, tmp_path: Path, option: str
+) -> None:
+    file = tmp_path / "report"
+    folder(a=WRONG)
+    done = run("--all", f"--{option}", file)
+    assert (done.exit_code, file.exists()) == (InputError.exit_code, False)
+    folder(b=OPEN, c=SMALL)
+    assert run("--all", f"--{option}", file).exit_code == InputError.exit_code
+    assert "NET-02" in file.read_text()

@@ -46,8 +46,9 @@ def pem(folder: Path, key: Any) -> tuple[Path, Path]:
 def test_two_runs_over_the_same_differ_in_their_time_alone(run: Run) -> None:
     first, second = run("first"), run("second")
     names = {path.name for path in first.iterdir()}
-    findings = {"findings.json", "findings.sarif", "findings.junit.xml", "ciso-assistant.csv"}
-    assert names == {"index.html", "manifest.json", *findings}
+    findings = {"findings.json", "findings.sarif", "findings.junit.xml", "findings.csv"}
+    audits = {"assessment-results.oscal.json", "ciso-assistant.csv"}
+    assert names == {"index.html", "manifest.json", *findings, *audits}
     for name in names - {"manifest.json"}:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
     one, other = (json.loads((folder / "manifest.json").read_text()) for folder in (first, second))

@@ -216,6 +216,7 @@ def test_explain_and_rules_print() -> None:
 
     for code in ("NET-02", "SOC-3001", "net-02"):
         assert CliRunner().invoke(explain, [code]).exit_code == 0
+    assert "plan     policies/rules/network.py:" in CliRunner().invoke(explain, ["NET-02"]).output
     assert isinstance(CliRunner().invoke(explain, ["NET-99"]).exception, SocleError)
     rows = json.loads(CliRunner().invoke(rules, ["--json"]).output)
     assert len(rows) >= 24

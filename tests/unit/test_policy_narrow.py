@@ -19,6 +19,7 @@ from socle.policy.finding import Assessment, Finding
 from socle.policy.gate import gate
 from socle.policy.narrow import chosen, narrowed, since
 from socle.policy.outcome import Status
+from socle.report.plain import records
 from tests.conftest import STACKS
 from tests.models import intended
 
@@ -70,7 +71,7 @@ def test_a_failure_elsewhere_does_not_block_a_part() -> None:
 
 def evidence_of(result: Assessment, folder: Path) -> Path:
     folder.mkdir()
-    (folder / "findings.json").write_text(json.dumps(result.records(), default=str))
+    (folder / "findings.json").write_text(json.dumps([dataclasses.asdict(one) for one in records(result)]))
     seal(folder, {})
     return folder
 

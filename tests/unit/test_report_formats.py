@@ -1,18 +1,23 @@
-"""What auditors and machines read: SARIF, JUnit, GitLab, the dossier."""
+"""What auditors and machines read: SARIF, JUnit, GitLab, OSCAL, CSV, the dossier."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 
 from socle import assess
+from socle.errors import InputError
+from socle.policy.catalogue import catalogue
 from socle.policy.finding import Assessment
 from socle.policy.outcome import PHASES
-from socle.report import dossier, gitlab, junit, sarif
+from socle.report import dossier, gitlab, gitlab_sast, junit, oscal, plain, sarif, table
 from tests.models import intended, running
 
 
@@ -47,6 +52,49 @@ def test_junit_counts_what_it_holds(result: Assessment) -> None:
 def test_gitlab_holds_the_failures(result: Assessment) -> None:
     rows = json.loads(gitlab.text(result))
     assert {row["check_name"] for row in rows} == {f.control for f in result.findings if f.fails and not f.waived}
+
+
+def test_gitlab_sast_holds_the_same_failures_with_what_to_do(result: Assessment) -> None:
+    report = json.loads(gitlab_sast.text(result))
+    assert report["scan"]["type"] == "sast" and report["scan"]["status"] == "success"
+    found = report["vulnerabilities"]
+    assert {one["identifiers"][0]["value"] for one in found} == {f.control for f in result.findings if f.fails}
+    assert len({one["id"] for one in found}) == len(found) > 0
+    for one in found:
+        assert one["severity"] in ("Critical", "High", "Medium", "Low", "Info")
+        assert one["solution"] and one["location"]["start_line"] >= 1
+
+
+def test_oscal_takes_no_unknown_for_a_pass(result: Assessment) -> None:
+    run = json.loads(oscal.text(result))["assessment-results"]["results"][0]
+    states = {one["target"]["target-id"]: one["target"]["status"]["state"] for one in run["findings"]}
+    good = {one.control for one in result.judgements if one.standing in ("passed", "stated")}
+    left = {one.control for one in result.judgements if one.standing == "not_applicable"}
+    assert {control for control, state in states.items() if state == "satisfied"} == good
+    assert set(states) == set(catalogue().controls) - left
+    observed = {one["uuid"] for one in run["observations"]}
+    assert len(observed) == len(set(result.findings))
+    linked = [link["observation-uuid"] for one in run["findings"] for link in one.get("related-observations", ())]
+    assert set(linked) <= observed and len(linked) == len(set(linked))
+
+
+def test_a_spreadsheet_computes_nothing_that_a_stack_says(result: Assessment) -> None:
+    hostile = replace(result, findings=(replace(result.findings[0], seen="=HYPERLINK(1)"), *result.findings[1:]))
+    rows = list(csv.DictReader(io.StringIO(table.text(hostile))))
+    assert len(rows) == len(result.findings)
+    assert rows[0]["seen"] == "'=HYPERLINK(1)"
+    assert [row["status"] for row in rows] == [f.status.value for f in result.findings]
+
+
+def test_what_check_prints_as_json_is_as_its_schema_says(result: Assessment) -> None:
+    schema = json.loads(json.dumps(plain.schema()))
+    one = json.loads(json.dumps(plain.answer(result)))
+    failed = plain.failure("other", InputError("SOC-1001", "no such file: other.yaml"))
+    for good in (one, [one, failed]):
+        jsonschema.validate(good, schema)
+    for bad in ({**one, "go": "yes"}, {**one, "findings": [{**one["findings"][0], "status": "fine"}]}, failed):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(bad, schema)
 
 
 class Page(HTMLParser):
