@@ -15,7 +15,7 @@ from socle.errors import InputError
 from socle.graph import Graph
 from socle.paths import state_dir
 from socle.policy.catalogue import catalogue
-from socle.policy.evaluate import evaluate, unused
+from socle.policy.evaluate import evaluate, needless
 from socle.policy.finding import Assessment, tally
 from socle.policy.gate import gate
 from socle.policy.merge import judge
@@ -94,7 +94,7 @@ def assess(model: Model, phases: Iterable[Phase], *, strict: bool = False) -> As
     controls = catalogue()
     chosen = tuple(phase for phase in phases if model.has(phase))
     judges = [one for one in rules() if one.phase in chosen]
-    findings = evaluate(model, judges, chosen)
+    findings = needless(evaluate(model, judges, chosen), model, chosen)
     return Assessment(
         stack=model.topology.stack,
         file=model.loaded.document.file,
@@ -108,7 +108,6 @@ def assess(model: Model, phases: Iterable[Phase], *, strict: bool = False) -> As
         tally=tally(findings),
         judgements=judge(controls, findings),
         verdict=gate(findings, controls.controls, strict=strict),
-        unused_waivers=unused(model.waivers, findings, {one.control for one in judges}),
     )
 
 

@@ -222,5 +222,4 @@ def _fields(data: dict[str, Any]) -> dict[str, Any]:
         "tally": Tally(tally["statuses"], tally["controls"], tuple(Unknown(**one) for one in tally["unknowns"])),
         "judgements": tuple(Judgement(**judgement) for judgement in data["judgements"]),
         "verdict": Verdict(go=verdict["go"], **groups),
-        "unused_waivers": tuple(data["unused_waivers"]),
     }

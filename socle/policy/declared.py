@@ -38,6 +38,9 @@ class Declared(BaseModel):
         """How reports name it: its control, its file, its line."""
         return f"{self.control}@{Path(self.where.file).name}:{self.where.line}"
 
+    def __str__(self) -> str:
+        return self.id
+
     def concerns(self, stack: str) -> bool:
         return any(fnmatchcase(stack, scope.partition("/")[0]) for scope in self.scope)
 

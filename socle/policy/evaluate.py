@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +10,14 @@ from socle.errors import Mark, SocleError
 from socle.graph import Resource
 from socle.messages import _
 from socle.policy.catalogue import catalogue
+from socle.policy.declared import Declared
 from socle.policy.finding import Finding
 from socle.policy.model import Model, subject
 from socle.policy.outcome import Outcome, Phase, Status, not_applicable, shown
 from socle.policy.rule import Rule, RuleFault
 from socle.policy.statement import in_force
-from socle.policy.waiver import Waiver
+
+WAIVERS = "EVD-04.spec"  # the rule that judges waivers
 
 
 def evaluate(model: Model, rules: Iterable[Rule], phases: Iterable[Phase]) -> tuple[Finding, ...]:
@@ -80,7 +82,8 @@ def _outcomes(answer: Outcome | Iterable[Outcome]) -> tuple[Outcome, ...]:
 
 
 def _finding(one: Rule, model: Model, target: Any, outcome: Outcome, own: Mark) -> Finding:
-    """`own`: the place of the rule's key."""
+    """`own`: the place of the rule's key; what people declare has a place of its own."""
+    where = target.where if isinstance(target, Declared) else own
     return Finding(
         control=one.control,
         rule=one.id,
@@ -90,7 +93,7 @@ def _finding(one: Rule, model: Model, target: Any, outcome: Outcome, own: Mark) 
         seen=outcome.seen,
         expected=outcome.expected,
         settled_in=outcome.settled_in,
-        where=own if outcome.key is None else _where(model, outcome.key),
+        where=where if outcome.key is None else _where(model, outcome.key),
         program=target.where if isinstance(target, Resource) else None,
     )
 
@@ -111,8 +114,21 @@ def waived(finding: Finding, model: Model) -> Finding:
     return finding
 
 
-def unused(waivers: Iterable[Waiver], findings: Iterable[Finding], judged: Iterable[str]) -> tuple[str, ...]:
-    """Waivers of judged controls that no finding needed: somebody may remove them."""
+def needless(findings: Collection[Finding], model: Model, phases: Collection[Phase]) -> tuple[Finding, ...]:
+    """The findings, where a waiver that no failure needs fails itself: it would hide the next one.
+
+    Only of controls that were judged in every phase of theirs: a later phase may be what the waiver is for."""
     used = {finding.waiver for finding in findings}
-    controls = set(judged)
-    return tuple(waiver.id for waiver in waivers if waiver.id not in used and waiver.control in controls)
+    seen = {
+        waiver.id: waiver
+        for waiver in model.waivers
+        if waiver.id not in used
+        and not waiver.expired(model.today)
+        and {*catalogue()[waiver.control].phases} - {"process"} <= {*phases}
+    }
+    return tuple(
+        replace(f, status=Status.FAILED, seen=f"nothing of {seen[f.subject].control} fails in {model.topology.stack}")
+        if f.rule == WAIVERS and f.subject in seen
+        else f
+        for f in findings
+    )

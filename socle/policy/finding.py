@@ -124,7 +124,6 @@ class Conclusion:
     tally: Tally
     judgements: tuple[Judgement, ...]
     verdict: Verdict
-    unused_waivers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

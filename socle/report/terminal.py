@@ -32,8 +32,6 @@ def lines(result: Conclusion, *, colour: bool = False) -> Iterator[str]:
         yield from _section(_("UNKNOWN: never a pass; who settles it"), _unknowns(unknowns))
     if stated := [one.control for one in result.judgements if one.standing == "stated"]:
         yield from _section(_("STATED by people, seen by no program"), _wrapped(", ".join(stated), 0))
-    for waiver in result.unused_waivers:
-        yield _("waiver that nothing needs any more: {waiver}").format(waiver=waiver)
 
 
 def _summary(result: Conclusion, colour: bool) -> Iterator[str]:

@@ -18,9 +18,10 @@ from socle.errors import GateRefused, InputError, SocleError
 from socle.graph.model import SECRET
 from socle.policy import gate
 from socle.policy.evaluate import evaluate
+from socle.policy.finding import Finding
 from socle.policy.model import Model
 from socle.policy.outcome import Outcome, failed, passed, shown, unknown
-from socle.policy.rule import Rule, RuleFault
+from socle.policy.rule import Rule, RuleFault, rules
 from socle.policy.waiver import load_waivers
 from socle.stack.load import known_stacks
 from tests.models import TODAY, intended
@@ -139,6 +140,22 @@ def test_an_expired_waiver_fails(waivers: Callable[..., tuple]) -> None:  # type
     result = assess.assess(model, ("spec",))
     assert "EVD-04.spec" in {f.rule for f in result.verdict.blocking}
     assert date(2026, 11, 23) < TODAY
+
+
+def test_a_waiver_that_nothing_needs_fails_once_all_was_judged(waivers: Callable[..., tuple]) -> None:  # type: ignore[type-arg]
+    def of_waivers(phases: tuple[str, ...], **own: str) -> list[Finding]:
+        model = dataclasses.replace(intended("demo"), waivers=waivers(**own))
+        return [f for f in assess.assess(model, phases).findings if f.rule == "EVD-04.spec"]  # type: ignore[arg-type]
+
+    (needless,) = of_waivers(assess.BEFORE_APPLY, control="CMP-05")
+    assert needless.fails and needless.seen == "nothing of CMP-05 fails in demo"
+    assert needless.where and (Path(needless.where.file).name, needless.where.line) == ("own.yaml", 2)
+    assert not of_waivers(("spec",), control="CMP-05")[0].fails, "the plan may be what it is for"
+    assert not of_waivers(assess.BEFORE_APPLY, control="NET-02")[0].fails, "the machines may be what it is for"
+
+    broken_by = next(one.broken_by for one in rules() if one.id == "CMP-05.plan")
+    model = dataclasses.replace(broken_by(intended("demo")), waivers=waivers("CMP-05"))
+    assert not [f for f in assess.assess(model, assess.BEFORE_APPLY).findings if f.rule == "EVD-04.spec" and f.fails]
 
 
 def test_another_stack_s_waiver_does_nothing(waivers: Callable[..., tuple]) -> None:  # type: ignore[type-arg]
