@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from socle import __version__, content
+from socle import __version__, content, fingerprint
 from socle.errors import InputError
 from socle.graph import Graph
 from socle.paths import state_dir
@@ -120,6 +120,8 @@ def digest(model: Model) -> str:
         [w.id + w.expires.isoformat() for w in model.waivers],
         [repr(one) for one in model.statements],
     ]
+    if own := content.own_policies():  # ours are the tool's, whose version the evidence names
+        parts.append({str(file.relative_to(own)): fingerprint.content(file) for file in fingerprint.below(own)})
     if model.graph is not None:
         parts.append([(r.type, r.name, repr(r.inputs)) for r in model.graph])
     parts += [sorted((f"{t}:{p}", text) for (t, p), text in (model.files or {}).items())]

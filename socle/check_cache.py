@@ -104,6 +104,8 @@ def _common() -> str:
 def _code() -> list[Path]:
     package = Path(__file__).resolve().parent
     found = fingerprint.below(package, without=[package / room for room in APART])
+    if own := content.own_policies():
+        found += [own, *fingerprint.below(own)]
     for room in ("policies", "infra", "playbooks"):
         folder = content.folder(room)
         found += fingerprint.below(folder, without=[folder / room for room in APART])

@@ -62,6 +62,13 @@ def search_path() -> tuple[Path, ...]:
     return (own, shipped) if own.is_dir() and own.resolve() != shipped.resolve() else (shipped,)
 
 
+def own_policies() -> Path | None:
+    """A ministry's own controls and rules, where SOCLE_POLICIES names their folder. Its Python is run: it is never
+    looked for unasked."""
+    named = os.environ.get("SOCLE_POLICIES")
+    return Path(named) if named else None
+
+
 def label(file: Path) -> str:
     """What errors and reports call a file: short below the working directory; `stacks/cnrs.yaml@main` of a revision."""
     past = _past.get()

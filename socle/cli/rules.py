@@ -12,8 +12,12 @@ from socle.messages import _
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output")
 @click.option("--all", "everything", is_flag=True, help="Also the controls that no rule judges yet")
-def rules(as_json: bool, everything: bool) -> None:
+@click.option("--prove", metavar="STACK", help="See whether one's own rules bite, on this good stack")
+def rules(as_json: bool, everything: bool, prove: str | None) -> None:
     """List the rules and the controls they judge, phase by phase."""
+    if prove:
+        _prove(prove)
+        return
     from socle.messages import language
     from socle.policy.catalogue import catalogue
     from socle.policy.outcome import PHASES
@@ -48,3 +52,32 @@ def _mark(phases: tuple[str, ...], rules_: dict[str, str], phase: str) -> str:
     if phase in rules_:
         return _("yes")
     return "-" if phase in phases else ""
+
+
+def _prove(stack: str) -> None:
+    """A ministry's own rules before the laws that ours pass. Without any of its own: ours."""
+    from socle import assess
+    from socle.errors import InputError
+    from socle.policy import proof
+    from socle.policy.catalogue import catalogue
+    from socle.policy.rule import own
+    from socle.policy.rule import rules as registered
+    from socle.table import table
+
+    chosen = own() or registered()
+    _result, model = assess.report(stack)
+    proofs = [proof.proof(one, model) for one in chosen]
+    click.echo(table((_("rule"), ""), [(one.rule, _(one.bite.value)) for one in proofs]))
+    evident = [one for one in chosen if model.has(one.phase)]
+    trips = [tripped for one in evident if (tripped := proof.tripped(one, model, registered()))]
+    # ours agree by chance where a small stack leaves much out: the laws of this repository try them on large ones
+    told = [one.rule for one in proofs if one.bite is proof.Bite.BITES] if own() else []
+    mistakes = [f"{one.rule}: {_(one.bite.value)}" for one in proofs if one.bite in proof.MISTAKES]
+    mistakes += [_("{rules}: always fail together").format(rules=", ".join(two)) for two in proof.agreeing(told, trips)]
+    mistakes += [
+        _("{control}: no rule judges it").format(control=one) for one in proof.unjudged(catalogue(), registered())
+    ]
+    if mistakes:
+        raise InputError(
+            "SOC-3007", _("rules that prove nothing: {count}").format(count=len(mistakes)), hint="\n".join(mistakes)
+        )

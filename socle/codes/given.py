@@ -142,6 +142,13 @@ CODES: dict[str, Code] = {
     ),
     "SOC-3004": Code("A row of policies/controls.yaml is incomplete or written twice.", "Mend the row."),
     "SOC-3005": Code("No control and no error has this code.", "See `socle rules --all`."),
+    "SOC-3006": Code(
+        "Rules of a ministry's own cannot be run.", "Mend the file, in the folder that SOCLE_POLICIES names."
+    ),
+    "SOC-3007": Code(
+        "A rule fails a good stack, or does not see what its own mutation spoils: it proves nothing.",
+        "Mend the rule or its `broken_by`; `socle rules --prove STACK` tells whether it bites.",
+    ),
     "SOC-3101": Code("A waiver or a statement names a control that does not exist.", MEND),
     "SOC-3102": Code("A waiver or a statement names a stack that does not exist, so it would concern nothing.", MEND),
     "SOC-3103": Code("A statement ends before it begins, or holds for more than a year.", MEND),

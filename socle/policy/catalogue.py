@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -73,9 +73,25 @@ class Catalogue:
 
 @cache
 def catalogue() -> Catalogue:
-    """Raises InputError on a row that misses something."""
+    """Ours, and a ministry's own. Raises InputError on a row that misses something, or is written twice."""
     file = content.folder("policies") / "controls.yaml"
-    return _built(_read(file), str(file))
+    data = _read(file)
+    controls = _controls(data["controls"], file)
+    if own := content.own_policies():
+        file = own / "controls.yaml"
+        if not file.is_file():
+            raise InputError("SOC-1001", "no such file: {file}", file=file)
+        controls |= _controls(_read(file).get("controls") or [], file, known=controls)
+    return Catalogue(
+        data["catalogue"]["name"],
+        data["sections"],
+        {key: entry["title"] for key, entry in data["documents"].items()},
+        controls,
+        tuple(
+            Family(item["family"], item["requirements"], item["collect"], item.get("fr", ""))
+            for item in data["process_only"]
+        ),
+    )
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -92,9 +108,10 @@ def _read(file: Path) -> dict[str, Any]:
     return data
 
 
-def _built(data: dict[str, Any], name: str) -> Catalogue:
+def _controls(rows: list[dict[str, Any]], file: Path, known: Collection[str] = ()) -> dict[str, Control]:
     controls: dict[str, Control] = {}
-    for row in data["controls"]:
+    name = content.label(file)
+    for row in rows:
         try:
             control = _control(row)
         except KeyError as error:
@@ -105,7 +122,7 @@ def _built(data: dict[str, Any], name: str) -> Catalogue:
                 control=row.get("id", "?"),
                 key=error,
             ) from None
-        if control.id in controls:
+        if control.id in controls or control.id in known:
             raise InputError("SOC-3004", "control written twice: {control}", where=Mark(name), control=control.id)
         if control.severity not in SEVERITIES or control.owner not in OWNERS:
             raise InputError(
@@ -115,16 +132,7 @@ def _built(data: dict[str, Any], name: str) -> Catalogue:
                 control=control.id,
             )
         controls[control.id] = control
-    return Catalogue(
-        data["catalogue"]["name"],
-        data["sections"],
-        {key: entry["title"] for key, entry in data["documents"].items()},
-        controls,
-        tuple(
-            Family(item["family"], item["requirements"], item["collect"], item.get("fr", ""))
-            for item in data["process_only"]
-        ),
-    )
+    return controls
 
 
 def _control(row: dict[str, Any]) -> Control:

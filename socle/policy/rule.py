@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from socle import content
-from socle.errors import SocleError
+from socle.errors import InputError, Mark, SocleError
 from socle.policy.catalogue import catalogue
 from socle.policy.model import Model
 from socle.policy.outcome import PHASES, Outcome, Phase
@@ -18,6 +21,9 @@ from socle.policy.outcome import PHASES, Outcome, Phase
 Judge = Callable[[Any, Model], Outcome | Iterable[Outcome]]
 Targets = Callable[[Model], Iterable[Any]]
 Mutation = Callable[[Model], Model]
+
+
+OWN = "own_policies."  # module names of a ministry's own rules
 
 
 class RuleFault(SocleError):
@@ -81,11 +87,14 @@ def _targets(on: str | tuple[str, ...] | Targets) -> Targets:
 
 @cache
 def rules() -> tuple[Rule, ...]:
-    """Every rule of policies/rules, in the order of the catalogue. Refuses an id or a phase it lacks."""
+    """Every rule, ours and a ministry's own, in the order of the catalogue. Refuses an id or a phase it lacks."""
     content.root()
     package = importlib.import_module("policies.rules")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"policies.rules.{module.name}")
+    if own := content.own_policies():
+        for file in sorted((own / "rules").glob("*.py")):
+            _run_own(file)
     controls = catalogue().controls
     for one in _REGISTRY.values():
         if one.control not in controls:
@@ -104,3 +113,29 @@ def rules() -> tuple[Rule, ...]:
             )
     order = list(controls)
     return tuple(sorted(_REGISTRY.values(), key=lambda r: (order.index(r.control), PHASES.index(r.phase))))
+
+
+def _run_own(file: Path) -> None:
+    """Raises InputError where it cannot be run: the mistake is its author's."""
+    spec = importlib.util.spec_from_file_location(f"{OWN}{file.stem}", file)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except SocleError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        line = (error.lineno if isinstance(error, SyntaxError) else None) or (
+            last.lineno if last.filename == str(file) else None
+        )
+        raise InputError(
+            "SOC-3006",
+            "rules that cannot be run: {reason}",
+            where=Mark(content.label(file), line or 1),
+            reason=f"{type(error).__name__}: {error}",
+        ) from error
+
+
+def own() -> tuple[Rule, ...]:
+    return tuple(one for one in rules() if one.judge.__module__.startswith(OWN))

@@ -33,6 +33,7 @@ from socle.engine import answers, command, inventory, operations, refusals, summ
 from socle.graph import live
 from socle.lab import status
 from socle.policy.catalogue import SEVERITIES, catalogue
+from socle.policy.proof import Bite
 from socle.report.dossier import STANDINGS, TEMPLATES
 from socle.stack import load_stack
 from socle.stack.model import Environment
@@ -182,6 +183,7 @@ def values() -> dict[str, Iterable[str]]:
         "cli/explain.py: found.meaning": {code.meaning for code in codes.CODES.values()},
         "cli/explain.py: found.remedy": {code.remedy for code in codes.CODES.values()},
         "cli/rules.py: c.severity": SEVERITIES,
+        "cli/rules.py: one.bite.value": [bite.value for bite in Bite],
         "cli/show.py: f.why": {flow.why for flow in MATRIX},
         "cli/show.py: part": PARTS,
         "cli/show.py: t.level": get_args(Level),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from itertools import combinations
 
 import pytest
 
@@ -14,6 +12,7 @@ from socle.policy.catalogue import catalogue
 from socle.policy.evaluate import evaluate
 from socle.policy.model import Model
 from socle.policy.outcome import PHASES, Phase, Status
+from socle.policy.proof import Bite, agreeing, proof, tripped, unjudged
 from socle.policy.rule import Rule, rules
 from tests.conftest import STACKS
 from tests.models import intended, running
@@ -53,41 +52,18 @@ def test_its_mutation_trips_it(one: Rule) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_mutations_trip_on_every_stack_that_they_spoil(stack: str) -> None:
-    """Where a rule cannot pass on the good stack, for want of what it looks at, it need not see the mutation either."""
-    blind = []
-    for one in RULES:
-        with suppress(LookupError):
-            model = one.broken_by(running(stack))
-            if any(finding.fails for finding in evaluate(model, [one], PHASES)):
-                continue
-            if any(finding.status is Status.PASSED for finding in evaluate(running(stack), [one], PHASES)):
-                blind.append(one.id)
-    assert not blind
-
-
-def tripped(one: Rule, stack: str, others: Iterable[Rule]) -> set[str]:
-    """The rules that fail where this rule's mutation spoiled the stack; none where it finds nothing to spoil."""
-    try:
-        model = one.broken_by(running(stack))
-    except LookupError:
-        return set()
-    return {finding.rule for finding in evaluate(model, others, [one.phase]) if finding.fails}
+    assert not [one for one in (proof(rule, running(stack)) for rule in RULES) if one.bite is Bite.BLIND]
 
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_no_two_rules_always_agree(phase: Phase) -> None:
     """Else one of them says nothing of its own. Tried on small stacks; who agrees there is tried on a ministry's."""
     of_phase = {one.id: one for one in RULES if one.phase == phase}
-    trips = {name: next(filter(None, (tripped(one, stack, of_phase.values()) for stack in GOOD)))
-             for name, one in of_phase.items()}  # fmt: skip
-
-    def agree(pair: tuple[str, str], seen: Iterable[set[str]]) -> bool:
-        return all((pair[0] in names) == (pair[1] in names) for names in seen)
-
-    suspects = [pair for pair in combinations(of_phase, 2) if agree(pair, trips.values())]
-    for first, second in suspects:
-        both = [of_phase[first], of_phase[second]]
-        assert not agree((first, second), [tripped(one, MINISTRY, both) for one in both]), (first, second)
+    trips = [next(filter(None, (tripped(one, running(stack), of_phase.values()) for stack in GOOD)))
+             for one in of_phase.values()]  # fmt: skip
+    for pair in agreeing(of_phase, trips):
+        both = [of_phase[name] for name in pair]
+        assert not list(agreeing(pair, [tripped(one, running(MINISTRY), both) for one in both])), pair
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -143,6 +119,4 @@ def test_controls_are_judged_in_every_phase() -> None:
 
 
 def test_every_control_is_judged_or_somebody_may_state_it() -> None:
-    judged = {one.control for one in RULES}
-    lost = [one.id for one in catalogue().controls.values() if one.id not in judged and "process" not in one.phases]
-    assert not lost, "write a rule, or say `process` in the control's phases"
+    assert not unjudged(catalogue(), RULES), "write a rule, or say `process` in the control's phases"
