@@ -64,14 +64,15 @@ def nothing_failed(facts: Facts, _model: Model) -> Outcome:
     on=targets.nodes_of("edge"),
     broken_by=_listening({"protocol": "tcp", "address": ANYWHERE, "port": 8080, "process": "nginx"}),
 )
-def no_clear_text_service(facts: Facts, _model: Model) -> Outcome:
+def no_clear_text_service(facts: Facts, model: Model) -> Outcome:
     sockets = (facts.data or {}).get("sockets")
-    wanted = "443 and SSH alone outside loopback; 80 only to redirect"
+    encrypted = {22, 443, *(flow.first for flow in model.topology.flows.into("edge") if flow.name == "metrics")}
+    wanted = "443, SSH and the TLS door of metrics alone outside loopback; 80 only to redirect"
     if sockets is None:
         return unknown("listening sockets were not read", settled_in="runtime", expected=wanted)
-    clear = [s for s in sockets if s["protocol"] == "tcp" and int(s["port"]) not in (22, 80, 443)
+    clear = [s for s in sockets if s["protocol"] == "tcp" and int(s["port"]) not in {80, *encrypted}
              and not str(s["address"]).strip("[]").startswith(("127.", "::1"))]  # fmt: skip
-    return judged(not clear, [f"{s['address']}:{s['port']}" for s in clear] or "443 and SSH alone", wanted)
+    return judged(not clear, [f"{s['address']}:{s['port']}" for s in clear] or "nothing in clear", wanted)
 
 
 def _a_port_too_many(probes: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from socle.policy.catalogue import catalogue
 from socle.policy.evaluate import evaluate
 from socle.policy.model import Model
 from socle.policy.outcome import PHASES, Phase, Status
-from socle.policy.proof import Bite, agreeing, proof, tripped, unjudged
+from socle.policy.proof import MISTAKES, agreeing, proof, tripped, unjudged
 from socle.policy.rule import Rule, rules
 from tests.conftest import STACKS
 from tests.models import intended, running
@@ -51,8 +51,8 @@ def test_its_mutation_trips_it(one: Rule) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_mutations_trip_on_every_stack_that_they_spoil(stack: str) -> None:
-    assert not [one for one in (proof(rule, running(stack)) for rule in RULES) if one.bite is Bite.BLIND]
+def test_on_every_stack_rules_pass_what_is_good_and_see_what_is_spoiled(stack: str) -> None:
+    assert not [one for one in (proof(rule, running(stack)) for rule in RULES) if one.bite in MISTAKES]
 
 
 @pytest.mark.parametrize("phase", PHASES)
