@@ -71,12 +71,12 @@ def check(
     import os
 
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins reads every package installed
-    names = _names(stacks, every)
     formats = [(file, module) for option, (module, _) in FORMATS.items() if (file := files[option.replace("-", "_")])]
 
     def judge() -> None:
         from socle.check_cache import Memory
 
+        names = _names(stacks, every)  # each time: while it is watched, a folder gains files
         memory = Memory(strict=strict)
         answer: Answer = memory.assessment if formats or as_json else memory.conclusion
         if framework or owner or baseline:
@@ -87,7 +87,7 @@ def check(
             _many(names, answer, formats, as_json=as_json, second_opinion=second_opinion)
 
     if watch:
-        _watch(names, judge)
+        _watch(stacks, judge)
     else:
         gc.disable()  # a short process: collecting costs more than it frees
         judge()

@@ -62,3 +62,19 @@ def test_a_mistake_and_a_refusal_are_told_and_the_next_change_is_waited_for(
     assert "NO GO  one" in second and "NET-02" in second
     assert "one" in third and "NET-02" not in third
     assert rest == ""
+
+
+def test_a_stack_that_is_added_while_all_are_watched_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "stacks"
+    folder.mkdir()
+    monkeypatch.setenv("SOCLE_STACKS", str(folder))
+
+    def changes(_folders: Sequence[Path]) -> Iterator[None]:
+        for name, block in (("one", "10.90.0.0/19"), ("two", "10.91.0.0/19")):
+            (folder / f"{name}.yaml").write_text(yaml.safe_dump({**GOOD, "network": {"cidr": block}}))
+            yield
+
+    monkeypatch.setattr(watching, "changes", changes)
+    done = CliRunner().invoke(check, ["--all", "--watch"], standalone_mode=False)
+    before, after, _rest = done.output.split("waiting for a change; Ctrl-C ends\n")
+    assert "stacks: 1;" in before and "stacks: 2;" in after
