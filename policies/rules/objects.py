@@ -7,6 +7,7 @@ other rules judge, or keeps none, or has left out the nodes it would need; the l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
 from policies import targets
@@ -29,11 +30,10 @@ def _containers(model: Model) -> Iterable[Subject]:
 def _on_containers(judge: Callable[[Resource, Model], Outcome]) -> Callable[[Subject, Model], Outcome]:
     """A judge of containers, and what it says of a stack that has none."""
 
+    @wraps(judge)
     def judged_(subject: Subject, model: Model) -> Outcome:
         return judge(subject, model) if isinstance(subject, Resource) else _without(model)
 
-    judged_.__name__ = judge.__name__
-    judged_.__module__ = judge.__module__
     return judged_
 
 

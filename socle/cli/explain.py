@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from socle import content
 from socle.errors import InputError
 from socle.messages import _, language
 
@@ -59,16 +61,15 @@ def _control(code: str) -> list[str]:
     for name, text in rows.items():
         if text:
             lines += _wrapped(_("{name}: {text}").format(name=name, text=text))
-    rows = {phase: _place(judged[phase]) for phase in PHASES if phase in judged}
-    width = max(map(len, rows), default=0)
-    return [*lines, "", *(f"{phase:{width}}  {place}" for phase, place in rows.items())] if rows else lines
+    places = {phase: _place(judged[phase]) for phase in PHASES if phase in judged}
+    width = max(map(len, places), default=0)
+    return [*lines, "", *(f"{phase:{width}}  {place}" for phase, place in places.items())] if places else lines
 
 
 def _place(rule: Rule) -> str:
     """Where the rule is written: what it takes for good and for bad is read there."""
-    code = rule.judge.__code__
-    file = Path(code.co_filename)
-    return f"{Path(*file.parts[-3:])}:{code.co_firstlineno} {rule.name}"
+    code = inspect.unwrap(rule.judge).__code__
+    return f"{content.label(Path(code.co_filename))}:{code.co_firstlineno} {rule.name}"
 
 
 def _likely(code: str, known: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import json
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,7 @@ from socle.policy.outcome import Outcome, failed, passed, shown, unknown
 from socle.policy.rule import Rule, RuleFault, rules
 from socle.policy.waiver import load_waivers
 from socle.stack.load import known_stacks
+from tests.conftest import ROOT
 from tests.models import TODAY, intended
 
 Write = Callable[..., Path]
@@ -234,6 +236,12 @@ def test_explain_and_rules_print() -> None:
     for code in ("NET-02", "SOC-3001", "net-02"):
         assert CliRunner().invoke(explain, [code]).exit_code == 0
     assert "plan     policies/rules/network.py:" in CliRunner().invoke(explain, ["NET-02"]).output
+    for code in ("NET-02", "STO-04"):  # the second is judged through a wrapper
+        places = re.findall(r"(policies/rules/\w+\.py):(\d+) (\w+)", CliRunner().invoke(explain, [code]).output)
+        assert places
+        for file, line, name in places:
+            following = "".join((ROOT / file).read_text().splitlines(keepends=True)[int(line) - 1 :])
+            assert following.startswith("@") and f"def {name}(" in following.partition("\n\n\n")[0]
     assert isinstance(CliRunner().invoke(explain, ["NET-99"]).exception, SocleError)
     rows = json.loads(CliRunner().invoke(rules, ["--json"]).output)
     assert len(rows) >= 24
