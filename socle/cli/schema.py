@@ -9,20 +9,19 @@ import click
 
 from socle.messages import _
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), help="File to write [default: stacks/stack.schema.json]")
-@click.option("--findings", is_flag=True, help="Of what `socle check --json` prints [default: findings.schema.json]")
-def schema(out: Path | None, findings: bool) -> None:
+@click.option("--out", type=click.Path(path_type=Path), default=Path("stacks/stack.schema.json"), show_default=True)
+@click.option("--findings", type=click.Path(path_type=Path), help="Write that of what `check --json` prints, here")
+def schema(out: Path, findings: Path | None) -> None:
     """Write the JSON Schema of stack files, for editors."""
     from socle.report import plain
     from socle.stack.model import Stack
 
-    if findings:
-        document, file = plain.schema(), out or Path("findings.schema.json")
-    else:
-        document, file = Stack.model_json_schema(by_alias=True), out or Path("stacks/stack.schema.json")
-        document["$schema"] = plain.DIALECT
+    document = {"$schema": DIALECT, **(plain.schema() if findings else Stack.model_json_schema(by_alias=True))}
+    file = findings or out
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     click.echo(_("schema written: {file}").format(file=file), err=True)

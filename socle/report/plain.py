@@ -9,8 +9,6 @@ from typing import Any
 from socle.errors import SocleError
 from socle.policy.finding import Assessment, Finding, Standing
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Record(Finding):
@@ -77,4 +75,4 @@ def schema() -> dict[str, Any]:
     from pydantic import TypeAdapter
 
     either: TypeAdapter[Any] = TypeAdapter(Answer | list[Answer | Failure])
-    return {"$schema": DIALECT, **either.json_schema(mode="serialization")}
+    return either.json_schema(mode="serialization")
