@@ -12,6 +12,7 @@ from socle.policy.outcome import Outcome, failed, judged, not_applicable, passed
 from socle.policy.rule import rule
 
 ANYWHERE = "0.0.0.0"  # noqa: S104  what a node says, not what we bind
+ENCRYPTED = ("https", "ssh", "metrics")  # flows of an edge: TLS, or SSH
 
 
 def _listening(change: dict[str, Any]) -> Mutation:
@@ -66,7 +67,7 @@ def nothing_failed(facts: Facts, _model: Model) -> Outcome:
 )
 def no_clear_text_service(facts: Facts, model: Model) -> Outcome:
     sockets = (facts.data or {}).get("sockets")
-    encrypted = {22, 443, *(flow.first for flow in model.topology.flows.into("edge") if flow.name == "metrics")}
+    encrypted = {flow.first for flow in model.topology.flows.into("edge") if flow.name in ENCRYPTED}
     wanted = "443, SSH and the TLS door of metrics alone outside loopback; 80 only to redirect"
     if sockets is None:
         return unknown("listening sockets were not read", settled_in="runtime", expected=wanted)

@@ -64,14 +64,16 @@ def _prove(stack: str) -> None:
     from socle.policy.rule import rules as registered
     from socle.table import table
 
-    chosen = own() or registered()
+    theirs = own()
+    chosen = theirs or registered()
     _result, model = assess.report(stack)
     proofs = [proof.proof(one, model) for one in chosen]
     click.echo(table((_("rule"), ""), [(one.rule, _(one.bite.value)) for one in proofs]))
-    evident = [one for one in chosen if model.has(one.phase)]
-    trips = [tripped for one in evident if (tripped := proof.tripped(one, model, registered()))]
     # ours agree by chance where a small stack leaves much out: the laws of this repository try them on large ones
-    told = [one.rule for one in proofs if one.bite is proof.Bite.BITES] if own() else []
+    bite = {one.rule for one in proofs if one.bite is proof.Bite.BITES}
+    biting = [one for one in theirs if one.id in bite]
+    trips = [proof.tripped(one, model, biting) for one in biting]
+    told = [one.id for one in biting]
     mistakes = [f"{one.rule}: {_(one.bite.value)}" for one in proofs if one.bite in proof.MISTAKES]
     mistakes += [_("{rules}: always fail together").format(rules=", ".join(two)) for two in proof.agreeing(told, trips)]
     mistakes += [

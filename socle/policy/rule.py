@@ -125,10 +125,9 @@ def _run_own(file: Path) -> None:
     except SocleError:
         raise
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        line = (error.lineno if isinstance(error, SyntaxError) else None) or (
-            last.lineno if last.filename == str(file) else None
-        )
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(file)]
+        line = error.lineno if isinstance(error, SyntaxError) else [1, *lines][-1]
         raise InputError(
             "SOC-3006",
             "rules that cannot be run: {reason}",

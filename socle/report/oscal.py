@@ -15,6 +15,7 @@ from socle.policy.finding import Assessment, Finding, Judgement, Standing
 
 VERSION = "1.1.3"
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "socle.oscal")
+NS = f"urn:uuid:{NAMESPACE}"  # of the properties that the format does not define
 STATES: Mapping[Standing, tuple[str, str]] = {
     "passed": ("satisfied", "pass"),
     "stated": ("satisfied", "other"),
@@ -87,8 +88,8 @@ def _observation(result: Assessment, finding: Finding, identity: str) -> dict[st
         "title": _line(f"{finding.control} {finding.subject}"),
         "description": _said(finding),
         "props": [
-            {"name": "phase", "ns": _ns(), "value": finding.phase},
-            {"name": "status", "ns": _ns(), "value": finding.status.value},
+            {"name": "phase", "ns": NS, "value": finding.phase},
+            {"name": "status", "ns": NS, "value": finding.status.value},
         ],
         "methods": [METHODS.get(finding.phase, "EXAMINE")],
         "collected": _moment(result.day),
@@ -131,15 +132,11 @@ def _parts(finding: Finding) -> Iterator[str]:
 
 
 def _of_finding(result: Assessment, finding: Finding) -> str:
-    return _identity("observation", result.stack, result.digest, repr(finding.record()))
+    return _identity("observation", result.stack, result.digest, repr(finding))
 
 
 def _identity(*parts: str) -> str:
     return str(uuid.uuid5(NAMESPACE, "\0".join(parts)))
-
-
-def _ns() -> str:
-    return f"urn:uuid:{NAMESPACE}"
 
 
 def _moment(day: str) -> str:
